@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+# Corbel's one Makefile. Every folder adds its part in a rules.mk (see mk conventions below);
+# `make help` lists the targets.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+B       ?= build
+CC      ?= gcc
+DEBUG   ?= 0
+WARN    := -Wall -Wextra $(if $(CI),-Werror)
+CSTD    := -std=gnu17
+# Programs of dom0 and host tools.
+PROG_CFLAGS := $(CSTD) -O2 -g $(WARN) -D_GNU_SOURCE -I. -Itools/libs -Ibackends
+# The same sources under sanitizers, for unit tests.
+SAN_CFLAGS  := $(CSTD) -O1 -g $(WARN) -D_GNU_SOURCE -DCORBEL_HOST -I. -Itools/libs -Ibackends \
+               -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+ALL        :=
+UNIT_TESTS :=
+FUZZERS    :=
+
+.PHONY: all
+all:
+
+# $(call program,NAME,SOURCES,LIBS): $(B)/bin/NAME from C sources, added to `all`.
+define program
+$(B)/bin/$(1): $(patsubst %.c,$(B)/obj/%.o,$(2))
+	@mkdir -p $$(@D)
+	$(CC) $(PROG_CFLAGS) -o $$@ $$^ $(3)
+ALL += $(B)/bin/$(1)
+endef
+# $(call unit_test,NAME,SOURCES,LIBS,EXTRA_CFLAGS): $(B)/unit/NAME, cmocka under ASan and UBSan.
+define unit_test
+$(B)/unit/$(1): $(patsubst %.c,$(B)/san/$(1)/%.o,$(2))
+	@mkdir -p $$(@D)
+	$(CC) $(SAN_CFLAGS) -o $$@ $$^ -lcmocka $(3)
+$(B)/san/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$(CC) $(SAN_CFLAGS) $(4) -MMD -MP -c -o $$@ $$<
+UNIT_TESTS += $(B)/unit/$(1)
+endef
+# $(call fuzzer,NAME,SOURCES,LIBS,EXTRA_CFLAGS): $(B)/fuzz/NAME, libFuzzer by clang.
+define fuzzer
+$(B)/fuzz/$(1): $(2)
+	@mkdir -p $$(@D)
+	clang $(CSTD) -O1 -g -Wall -Wextra -D_GNU_SOURCE -DCORBEL_HOST -I. -Itools/libs -Ibackends $(4) \
+	  -fsanitize=fuzzer,address,undefined -o $$@ $(2) $(3)
+FUZZERS += $(B)/fuzz/$(1)
+endef
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(PROG_CFLAGS) -MMD -MP -c -o $@ $<
+
+RULES := $(sort $(wildcard */rules.mk */*/rules.mk */*/*/rules.mk))
+include $(RULES)
+
+all: $(ALL)
+
+.PHONY: unit fuzzers clean help
+unit: $(UNIT_TESTS)
+fuzzers: $(FUZZERS)
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
