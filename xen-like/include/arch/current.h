@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What is at the top of each CPU's stack: the running guest's registers and the CPU's own data. */
+#ifndef CORBEL_ARCH_CURRENT_H
+#define CORBEL_ARCH_CURRENT_H
+
+#include "arch/regs.h"
+
+struct vcpu;
+
+#define CPU_STACK_SIZE (8ul * 4096)
+
+struct cpu_info {
+    struct regs guest_regs;
+    struct vcpu *current_vcpu;
+    uint64_t scratch;
+    uint32_t cpu;
+    uint32_t softirq_pending;
+};
+
+static inline struct cpu_info *cpu_info(void)
+{
+    uint64_t sp;
+    __asm__("mov %%rsp, %0" : "=r"(sp));
+    return (struct cpu_info *)((sp | (CPU_STACK_SIZE - 1)) + 1) - 1;
+}
+static inline struct vcpu *current_vcpu(void)
+{
+    return cpu_info()->current_vcpu;
+}
+static inline struct regs *guest_regs(void)
+{
+    return &cpu_info()->guest_regs;
+}
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler's users' side. A proportional-share policy by virtual time: see sched/fair.c.
+ */
+#ifndef CORBEL_SCHED_H
+#define CORBEL_SCHED_H
+
+#include "types.h"
+#include "lib/rbtree.h"
+
+struct vcpu;
+struct domain;
+
+#define SCHED_WEIGHT_DEFAULT 256
+
+/* What the policy keeps for each vCPU. */
+struct sched_unit {
+    struct rb_node node;    /* in the run queue, ordered by vtime */
+    int64_t vtime;          /* ns of CPU used, scaled by SCHED_WEIGHT_DEFAULT / weight */
+    uint32_t weight;        /* 1..65535 */
+    uint32_t cap;           /* percent of a CPU, 0 = none */
+    bool is_queued;
+};
+
+void sched_init(void);
+void sched_vcpu_init(struct vcpu *v);
+void sched_vcpu_destroy(struct vcpu *v);
+/* `v` became runnable / stopped being so. */
+void sched_wake(struct vcpu *v);
+void sched_sleep(struct vcpu *v);
+/* Current gives way; called from hypercalls. */
+void sched_yield(void);
+/* Picks the next vCPU and switches to it; from the schedule softirq on the way to a guest. Does not return. */
+void schedule(void);
+/* Weight and cap of all vCPUs of `d`; -EINVAL outside the range. */
+int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap);
+void sched_get_params(const struct domain *d, uint32_t *weight, uint32_t *cap);
+/* Nanoseconds `v` has run. */
+uint64_t sched_vcpu_runtime(const struct vcpu *v);
+
+/* --- softirqs: work noticed in interrupts or hypercalls, done before returning to a guest --- */
+enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHEDULE, SOFTIRQ_CONSOLE, SOFTIRQ_COUNT };
+void softirq_raise(enum softirq s);
+bool softirq_is_pending(void);
+/* Runs all pending; SCHEDULE last, which may not return. */
+void softirq_run(void);
+
+#endif

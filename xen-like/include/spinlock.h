@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ranked ticket locks. The hypervisor runs with interrupts off except in explicit windows (see
+ * arch/cpu.h, cpu_irq_window), so no lock has an interrupt-saving variant. Ranks rise from outer to
+ * inner: a lock may be taken only while all held locks have a lower rank; debug builds check.
+ */
+#ifndef CORBEL_SPINLOCK_H
+#define CORBEL_SPINLOCK_H
+
+#include "types.h"
+
+enum lock_rank {
+    RANK_DOMCTL = 10,   /* control operations, the domain table */
+    RANK_DOMAIN = 20,   /* a domain's life and vCPU set */
+    RANK_IRQ = 30,      /* IRQ descriptors and PCI devices */
+    RANK_GRANT = 40,    /* one grant table (two are taken in address order, second as RANK_GRANT2) */
+    RANK_GRANT2 = 41,
+    RANK_EVENT = 50,    /* one domain's event channels (second of a pair: RANK_EVENT2) */
+    RANK_EVENT2 = 51,
+    RANK_PAGE = 60,     /* a domain's page lists and accounting */
+    RANK_SCHED = 70,    /* a run queue */
+    RANK_TIMER = 80,    /* a CPU's timer queue */
+    RANK_HEAP = 90,     /* the buddy allocator */
+    RANK_CONSOLE = 100, /* the log ring */
+};
+
+struct spinlock {
+    uint16_t next;   /* ticket handed to the next comer */
+    uint16_t owner;  /* ticket being served */
+    uint16_t rank;
+};
+
+#define SPINLOCK_INIT(r) {.rank = (r)}
+static inline void spin_lock_init(struct spinlock *l, enum lock_rank rank)
+{
+    *l = (struct spinlock)SPINLOCK_INIT(rank);
+}
+void spin_lock(struct spinlock *l);
+void spin_unlock(struct spinlock *l);
+
+#endif

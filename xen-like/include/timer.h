@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* One-shot timers on the CPU that set them; expiry runs in the timer softirq with no locks held. */
+#ifndef CORBEL_TIMER_H
+#define CORBEL_TIMER_H
+
+#include "types.h"
+#include "lib/rbtree.h"
+
+struct timer {
+    struct rb_node node;
+    s_time_t expires;       /* system time, ns */
+    void (*fn)(void *data);
+    void *data;
+    bool is_active;
+};
+
+void timer_init(struct timer *t, void (*fn)(void *), void *data);
+/* (Re)arms `t` for `expires`; a time already past fires as soon as possible. */
+void timer_set(struct timer *t, s_time_t expires);
+void timer_stop(struct timer *t);
+/* Runs what has expired and programs the hardware for the next; from the timer softirq. */
+void timer_softirq(void);
+/* Earliest expiry, STIME_MAX when none. */
+s_time_t timer_next(void);
+
+/* --- clocks (arch/x86/time.c) --- */
+s_time_t time_now(void);                         /* system time; monotonic */
+uint64_t time_wallclock_seconds(void);           /* wall clock at system time 0 */
+/* Arms this CPU's one-shot hardware timer; STIME_MAX disarms. */
+void time_arm(s_time_t deadline);
+
+#endif
