@@ -2,7 +2,8 @@
 # The micro-guests' runtime: $(B)/guests/runtime.a, and the macro that links a guest.
 RT_CFLAGS := $(CSTD) -O2 -g $(WARN) -ffreestanding -fno-pic -fno-stack-protector -mno-red-zone \
              -mcmodel=kernel -mgeneral-regs-only -fcf-protection=none \
-             -fno-asynchronous-unwind-tables -fno-strict-aliasing -Ifrontends -Itests/guests \
+             -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-toplevel-reorder \
+             -Ifrontends -Itests/guests \
              -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
 RT_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,frontends/runtime/runtime.ld \
               -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments

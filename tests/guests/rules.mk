@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# Micro-guest tests: every tests/guests/NAME.c is one boot, $(B)/guests/NAME.elf.
+GUEST_TESTS := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/*.c))
+GUEST_TEST_LIB := $(wildcard tests/guests/lib/*.c)
+$(foreach name,$(GUEST_TESTS),\
+  $(eval $(call micro_guest,$(name),tests/guests/$(name).c $(GUEST_TEST_LIB))))
+
+# The same binaries on Debian's Xen and on Corbel: every difference, explained or not.
+.PHONY: test-peer guest-tests
+guest-tests: $(GUEST_TESTS:%=$(B)/guests/%.elf)
+test-peer: guest-tests $(B)/corbel
+	B=$(B) tests/guests/run.py --peer
