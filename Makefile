@@ -6,6 +6,10 @@ SHELL := /bin/bash
 .SECONDARY:
 
 B       ?= build
+# Parallel; a -j on the command line wins.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 CC      ?= gcc
 DEBUG   ?= 0
 WARN    := -Wall -Wextra $(if $(CI),-Werror)
@@ -53,15 +57,33 @@ $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(PROG_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Debian packages first: make builds this empty file, which installs what is missing, and then reads
+# all rules anew, so that they find the compilers and headers they ask about.
+ifeq ($(filter clean help deps,$(MAKECMDGOALS)),)
+include $(B)/deps.mk
+endif
+$(B)/deps.mk: $(shell find . -name deps.txt -not -path './build*')
+	@mkdir -p $(@D)
+	dom0/install-deps
+	@touch $@
+
 RULES := $(sort $(wildcard */rules.mk */*/rules.mk */*/*/rules.mk))
 include $(RULES)
 
 all: $(ALL)
 
-.PHONY: unit fuzzers clean help
+.PHONY: deps unit fuzzers clean help
+## all: the hypervisor, the tools and daemons (the default)
+## deps: install the Debian packages that are missing
+deps:
+	dom0/install-deps
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
+## clean: remove the build directory
 clean:
 	rm -rf $(B)
+help:
+	@echo 'make [B=build] [DEBUG=1] [CI=1] TARGET; targets:'
+	@sed -n 's/^## \([^:]*\): \(.*\)$$/  \1\t\2/p' Makefile $(RULES) | expand -t 16
 
 -include $(shell find $(B) -name '*.d' -type f 2>/dev/null)

@@ -18,7 +18,7 @@ DOM0_SERVICES  := $(wildcard dom0/services/* dom0/services/*/*)
 $(DOM0_INITRD): dom0/image/packroot $(DOM0_MANIFESTS) $(DOM0_SERVICES) $(DEBS)/.fetched \
                 $$(filter $$(B)/bin/%,$$(ALL))
 	@mkdir -p $(@D)
-	dom0/image/packroot -D HOST= -D DEBS=$(DEBS) -D B=$(B) -D SERVICES=dom0/services \
+	dom0/image/packroot -D DEBS=$(DEBS) -D B=$(B) -D SERVICES=dom0/services \
 	  -L $(DEBS)/root/usr/lib/x86_64-linux-gnu --modules $(DEBS)/modules \
 	  --cpio $@ $(DOM0_MANIFESTS)
 
