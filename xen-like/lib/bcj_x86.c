@@ -10,9 +10,9 @@
 
 /*
  * The encoder converts an operand only when its top byte is 00 or FF (targets within 16 MiB), and
- * looks at what the three bytes before held: `recent` has bit k set when the byte k+1 places back was
- * an opcode whose operand was left alone. Such an opcode's operand overlaps ours, so some patterns are
- * never converted, and for the others the byte that both share decides.
+ * looks at what the three bytes before held: `recent` has bit k set when the byte k+1 places back
+ * was an opcode whose operand was left alone. Such an opcode's operand overlaps ours, so some
+ * patterns are never converted, and for the others the byte that both share decides.
  */
 static const bool pattern_convertible[8] = {true, true, true, false, true, false, false, false};
 static const uint8_t pattern_shared_byte[8] = {0, 1, 2, 2, 3, 3, 3, 3};
@@ -51,8 +51,9 @@ static uint32_t to_relative(uint32_t operand, uint32_t ip, unsigned int recent)
     uint32_t relative = operand - ip;
 
     /*
-     * The encoder takes a second step where its first made the shared byte a sign byte. Below that byte
-     * two steps give the complement of the operand, whose shared byte was no sign byte: never a third.
+     * The encoder takes a second step where its first made the shared byte a sign byte. Below that
+     * byte two steps give the complement of the operand, whose shared byte was no sign byte: never
+     * a third.
      */
     if (recent && is_sign_byte((uint8_t)(relative >> (24 - shared))))
         relative = (relative ^ ((1u << (32 - shared)) - 1)) - ip;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* CRC-32 eight bytes and CRC-64 four bytes at a time; slice[k][b] is the effect of byte b seen k bytes ago. */
+/* CRC-32 eight bytes and CRC-64 four bytes at a time; slice[k][b] is the effect of byte b seen k
+ * bytes ago. */
 #include "lib/bytes.h"
 #include "lib/crc.h"
 
@@ -50,8 +51,8 @@ uint32_t crc32_update(const struct crc32_table *table, uint32_t crc, const void 
         uint64_t v = load_le64(p) ^ crc;
 
         crc = slice[7][v & 0xff] ^ slice[6][(v >> 8) & 0xff] ^ slice[5][(v >> 16) & 0xff] ^
-              slice[4][(v >> 24) & 0xff] ^ slice[3][(v >> 32) & 0xff] ^
-              slice[2][(v >> 40) & 0xff] ^ slice[1][(v >> 48) & 0xff] ^ slice[0][v >> 56];
+              slice[4][(v >> 24) & 0xff] ^ slice[3][(v >> 32) & 0xff] ^ slice[2][(v >> 40) & 0xff] ^
+              slice[1][(v >> 48) & 0xff] ^ slice[0][v >> 56];
     }
     while (len--)
         crc = (crc >> 8) ^ slice[0][(crc ^ *p++) & 0xff];

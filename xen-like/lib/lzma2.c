@@ -2,9 +2,9 @@
 /*
  * LZMA2 decoder, written for speed: unpacking dom0's kernel is a good part of the boot.
  *
- * The range decoder lives in registers (struct rc is local and everything touching it is inlined), bits of
- * trees are decoded without branches, and input is checked once a symbol: no symbol takes more than 20
- * bytes, and LZMA2_SOURCE_SLACK bytes are known to follow every chunk.
+ * The range decoder lives in registers (struct rc is local and everything touching it is inlined),
+ * bits of trees are decoded without branches, and input is checked once a symbol: no symbol takes
+ * more than 20 bytes, and LZMA2_SOURCE_SLACK bytes are known to follow every chunk.
  */
 #include <stdbool.h>
 #include <xen/errno.h>
@@ -19,11 +19,11 @@
 #define PROB_SHIFT 5
 #define RANGE_TOP  (1u << 24)
 
-#define STATE_AFTER_MATCH   7
-#define MATCH_LEN_MIN       2
-#define DIST_SLOTS_SPECIAL  14
-#define DIST_ALIGN_BITS     4
-#define RC_INIT_BYTES       5
+#define STATE_AFTER_MATCH  7
+#define MATCH_LEN_MIN      2
+#define DIST_SLOTS_SPECIAL 14
+#define DIST_ALIGN_BITS    4
+#define RC_INIT_BYTES      5
 
 struct rc {
     uint32_t range;
@@ -79,7 +79,8 @@ INLINE uint32_t rc_data_bit(struct rc *rc, uint16_t *prob)
     return zero + 1;
 }
 
-/* A number of `bits` bits, most significant first, each with a prediction that depends on those before. */
+/* A number of `bits` bits, most significant first, each with a prediction that depends on those
+ * before. */
 INLINE uint32_t rc_tree(struct rc *rc, uint16_t *probs, int bits)
 {
     uint32_t node = 1;
@@ -126,7 +127,8 @@ INLINE uint32_t literal_plain(struct rc *rc, uint16_t *probs)
     return rc_tree(rc, probs, 8);
 }
 
-/* A literal after a match: predicted by the byte at rep0 too, for as long as the bits agree with it. */
+/* A literal after a match: predicted by the byte at rep0 too, for as long as the bits agree with
+ * it. */
 INLINE uint32_t literal_matched(struct rc *rc, uint16_t *probs, uint32_t match_byte)
 {
     uint32_t node = 1, agree = 0x100;
@@ -181,12 +183,15 @@ INLINE uint8_t *copy_match(uint8_t *out, size_t dist, uint32_t len, const uint8_
         return end;
     }
     if (dist < 8) {
-        /* The pattern repeats: eight bytes singly, then from a multiple of the distance, 8 or more. */
+        size_t period = dist;
+
+        /* The bytes repeat: eight singly, the rest from the smallest multiple of dist that is 8 or
+         * more. */
         for (int i = 0; i < 8; i++)
             *out++ = *from++;
-        for (dist *= 2; dist < 8; dist *= 2)
-            ;
-        from = out - dist;
+        while (period < 8)
+            period += dist;
+        from = out - period;
     }
     for (; out < end; out += 8, from += 8)
         store_le64(out, load_le64(from));
@@ -233,7 +238,8 @@ static int decode_chunk(struct lzma2_decoder *d, struct window *w, const uint8_t
     const uint32_t literal_shift = d->literal_shift, literal_mask = d->literal_mask;
     uint32_t state = d->state;
     uint32_t rep[4] = {d->rep[0], d->rep[1], d->rep[2], d->rep[3]};
-    struct rc rc = {.range = UINT32_MAX, .code = __builtin_bswap32(load_le32(in + 1)), .in = in + 5};
+    struct rc rc = {
+        .range = UINT32_MAX, .code = __builtin_bswap32(load_le32(in + 1)), .in = in + 5};
 
     if (in[0] != 0)
         return -XEN_EINVAL;
@@ -242,14 +248,16 @@ static int decode_chunk(struct lzma2_decoder *d, struct window *w, const uint8_t
 
         if (!rc_bit(&rc, &m->is_match[state][pos_state])) {
             uint32_t before = pos ? out[-1] : 0;
-            uint32_t context = ((pos & literal_mask) << literal_shift) + (before >> (8 - literal_shift));
+            uint32_t context =
+                ((pos & literal_mask) << literal_shift) + (before >> (8 - literal_shift));
             uint16_t *probs = &m->literal[0x300 * context];
 
             if (state < STATE_AFTER_MATCH) {
                 *out++ = (uint8_t)literal_plain(&rc, probs);
                 state = state < 4 ? 0 : state - 3;
             } else {
-                /* A match came before in this dictionary, so rep[0] was checked and is still inside. */
+                /* A match came before in this dictionary, so rep[0] was checked and is still
+                 * inside. */
                 *out = (uint8_t)literal_matched(&rc, probs, out[-(size_t)rep[0] - 1]);
                 out++;
                 state -= state < 10 ? 3 : 6;
@@ -359,8 +367,8 @@ int lzma2_decode(struct lzma2_decoder *decoder, const uint8_t *src, size_t src_l
             return rc;
         need_dict = need_dict && !chunk.reset_dict;
         need_properties = (need_properties || chunk.reset_dict) && !chunk.new_properties;
-        if (need_dict || (chunk.compressed && need_properties) ||
-            chunk.in_len > limit - pos || chunk.header_len > limit - pos - chunk.in_len)
+        if (need_dict || (chunk.compressed && need_properties) || chunk.in_len > limit - pos ||
+            chunk.header_len > limit - pos - chunk.in_len)
             return -XEN_EINVAL;
         if (chunk.out_len > (size_t)(w.dst_end - w.out))
             return -XEN_ENOSPC;

@@ -128,7 +128,8 @@ static int parse_stream_header(struct xz *xz)
     return 0;
 }
 
-/* One filter's id and properties; the last of a chain is LZMA2, before it at most the x86 filter. */
+/* One filter's id and properties; the last of a chain is LZMA2, before it at most the x86 filter.
+ */
 static int parse_filter(struct reader *r, bool last, struct block_header *header)
 {
     uint64_t id, properties_len;
@@ -205,8 +206,8 @@ static int decode_block(struct xz *xz)
 
     if (rc)
         return rc;
-    rc = lzma2_decode(&xz->scratch->lzma2, xz->in.data + xz->in.pos, xz->in.end - xz->in.pos, &in_len,
-                      out, xz->dst_cap - xz->dst_len, &out_len);
+    rc = lzma2_decode(&xz->scratch->lzma2, xz->in.data + xz->in.pos, xz->in.end - xz->in.pos,
+                      &in_len, out, xz->dst_cap - xz->dst_len, &out_len);
     if (rc)
         return rc;
     if ((header.packed_len != LEN_UNKNOWN && header.packed_len != in_len) ||

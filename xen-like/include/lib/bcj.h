@@ -8,7 +8,8 @@
 
 /*
  * Turns the absolute targets of E8/E9 (call, jmp) back into relative ones, in place, over the whole
- * output of a block. start is the position the filter's properties give to the first byte (0 mostly).
+ * output of a block. start is the position the filter's properties give to the first byte (0
+ * mostly).
  */
 void bcj_x86_decode(uint8_t *data, size_t len, uint32_t start);
 

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Eight table slices, so that eight bytes are folded at a time. Built by the caller, in memory it owns. */
+/* Eight table slices, so that eight bytes are folded at a time. Built by the caller, in memory it
+ * owns. */
 struct crc32_table {
     uint32_t slice[8][256];
 };

@@ -25,8 +25,8 @@ char *strstr(const char *s, const char *part);
 #endif
 
 /*
- * Copies src into dst (size bytes), always ended unless size is 0. Returns the length of src: a result of size
- * or more means it was cut.
+ * Copies src into dst (size bytes), always ended unless size is 0. Returns the length of src: a
+ * result of size or more means it was cut.
  */
 size_t string_copy(char *dst, const char *src, size_t size);
 
@@ -34,15 +34,16 @@ size_t string_copy(char *dst, const char *src, size_t size);
 bool string_starts(const char *s, const char *prefix);
 
 /*
- * Reads an unsigned number at s: decimal, 0x hexadecimal or 0 octal, as base is 10, 16, 8, or 0 for "by its
- * prefix". *end (may be NULL) is set past its last digit. Returns false when there is no digit or it does not
- * fit 64 bits.
+ * Reads an unsigned number at s: decimal, 0x hexadecimal or 0 octal, as base is 10, 16, 8, or 0 for
+ * "by its prefix". *end (may be NULL) is set past its last digit. Returns false when there is no
+ * digit or it does not fit 64 bits.
  */
 bool str_to_u64(const char *s, const char **end, unsigned int base, uint64_t *value);
 
 /*
- * Reads a size in bytes: a number by its prefix, then an optional B, K, M, G or T of either case. Without a suffix
- * it counts default_unit bytes (1 for bytes, 1024 for kibibytes as Xen's command line does).
+ * Reads a size in bytes: a number by its prefix, then an optional B, K, M, G or T of either case.
+ * Without a suffix it counts default_unit bytes (1 for bytes, 1024 for kibibytes as Xen's command
+ * line does).
  */
 bool str_to_size(const char *s, const char **end, uint64_t default_unit, uint64_t *value);
 

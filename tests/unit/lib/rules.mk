@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# Unit tests of xen-like/lib. Its headers are found by -iquote only: some share a name with libc's.
+LIB_TEST_CFLAGS := -iquote xen-like/include
+LIB_XZ_SOURCES  := $(addprefix xen-like/lib/,xz.c lzma2.c bcj_x86.c crc.c)
+
+$(eval $(call unit_test,lib_xz,tests/unit/lib/test_xz.c $(LIB_XZ_SOURCES),-llzma,$(LIB_TEST_CFLAGS)))
+LIB_GZIP_SOURCES := $(addprefix xen-like/lib/,gzip.c inflate.c crc.c)
+$(eval $(call unit_test,lib_gzip,tests/unit/lib/test_gzip.c $(LIB_GZIP_SOURCES),-lz,$(LIB_TEST_CFLAGS)))
