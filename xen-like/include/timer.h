@@ -26,6 +26,10 @@ s_time_t timer_next(void);
 /* --- clocks (arch/x86/time.c) --- */
 s_time_t time_now(void);                         /* system time; monotonic */
 uint64_t time_wallclock_seconds(void);           /* wall clock at system time 0 */
+/* The same with its nanoseconds. */
+void time_get_wallclock(uint64_t *seconds, uint32_t *nanoseconds);
+/* Says that it was `seconds`, `nanoseconds` since 1970 when system time was `when` (XENPF_settime). */
+void time_set_wallclock(uint64_t seconds, uint32_t nanoseconds, s_time_t when);
 /* Arms this CPU's one-shot hardware timer; STIME_MAX disarms. */
 void time_arm(s_time_t deadline);
 
