@@ -24,3 +24,13 @@ $(DOM0_INITRD): dom0/image/packroot $(DOM0_MANIFESTS) $(DOM0_SERVICES) $(DEBS)/.
 
 .PHONY: dom0-image
 dom0-image: $(DOM0_INITRD) $(DOM0_KERNEL)
+
+# ISO_HV=FILE puts another hypervisor on the ISO, for comparison.
+ISO_HV ?= $(B)/corbel
+ISO    := $(B)/corbel.iso
+$(ISO): $(ISO_HV) $(DOM0_INITRD) $(DOM0_KERNEL) dom0/image/mkiso dom0/image/grub.cfg.in
+	dom0/image/mkiso $@ $(HV_VERSION) $(ISO_HV) $(DOM0_KERNEL) $$(cat $(DEBS)/kernel-version) \
+	  $(DOM0_INITRD)
+.PHONY: iso
+## iso: build/corbel.iso, which boots by GRUB on BIOS firmware
+iso: $(ISO)
