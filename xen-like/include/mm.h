@@ -30,6 +30,7 @@ struct page_info {
 };
 #define PGF_RAM  1 /* frame is RAM the allocator knows */
 #define PGF_FREE 2 /* head of a free buddy block */
+#define PGF_PARTIAL_CHILD 4 /* PARTIAL table: the entry at n_validated - 1 is half dropped */
 
 struct page_list {
     uint32_t head, tail; /* frame numbers, 0 = empty */

@@ -15,6 +15,7 @@ struct cpu_info {
     uint64_t scratch;
     uint32_t cpu;
     uint32_t softirq_pending;
+    uint64_t reserved; /* keeps the end of guest_regs 16-byte aligned: it is TSS.rsp0 */
 };
 
 static inline struct cpu_info *cpu_info(void)

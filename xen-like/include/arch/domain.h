@@ -48,8 +48,8 @@ struct arch_vcpu {
     uint64_t iobmp;                /* PHYSDEVOP_set_iobitmap: guest address, 0 = none */
     uint32_t iobmp_ports;
     uint32_t cf8;                  /* last write to PCI config address port */
-    struct page_info *deferred_put;/* page table whose type is being dropped in steps */
-    bool deferred_partial;
+    struct page_info *deferred[6]; /* page tables whose entries are being dropped in steps; references held */
+    unsigned int n_deferred;
     bool nmi_pending;
 };
 

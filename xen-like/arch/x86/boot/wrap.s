@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# The ELF32 container: QEMU's multiboot loader takes no ELF64, so the linked image is carried as bytes.
+    .section .text, "awx"
+image:
+    .incbin "corbel.bin"
+    # Room for what follows the bytes in memory (bss).
+    .fill (BSS_END - 0x80200000) - (. - image), 1, 0
+    .section .note.GNU-stack, "", @progbits

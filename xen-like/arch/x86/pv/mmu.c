@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Hypercalls mmu_update and update_va_mapping(_otherdomain). <xen/xen.h> has their ABI. */
+#include "arch/pv_mm.h"
+#include "arch/cpu.h"
+#include "console.h"
+#include "guest.h"
+#include "hypercall.h"
+
+/*
+ * Whose frames the caller may map: itself; for the control domain any domain, and DOMID_IO's MMIO. NULL with *err set
+ * otherwise. No reference is taken: domains are only freed from outside the hypercall.
+ */
+struct domain *pv_page_owner_for(domid_t id, int *err)
+{
+    struct domain *d;
+
+    if (id == DOMID_SELF || id == current->domain->id)
+        return current->domain;
+    if (id == DOMID_IO) /* MMIO needs no owner: l1e_get asks the mapper's iomem ranges */
+        return current->domain->is_control ? current->domain : (*err = -EPERM, NULL);
+    if (id == DOMID_XEN)
+        return current->domain->is_control ? dom_xen : (*err = -EPERM, NULL);
+    d = domain_find(id);
+    if (!d)
+        *err = -ESRCH;
+    else if (!current->domain->is_control && current->domain->target != d) {
+        *err = -EPERM;
+        d = NULL;
+    }
+    return d;
+}
+
+static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner, struct domain *owner, bool keep_ad)
+{
+    mfn_t mfn = paddr_to_mfn(ptr);
+    if (unlikely(!mfn_valid(mfn)))
+        return -EINVAL;
+    struct page_info *pt = mfn_to_page(mfn);
+    if (unlikely(!page_get(pt, pt_owner)))
+        return -EINVAL;
+    uint64_t type = pt->type & (PGT_TYPE | PGT_VALIDATED);
+    int rc = -EINVAL;
+    if (likely(type >= (PGT_L1 | PGT_VALIDATED) && type <= (PGT_L4 | PGT_VALIDATED) && (pt->type & PGT_COUNT)))
+        rc = pt_update(current, pt, (ptr & (PAGE_SIZE - 1)) >> 3, val, owner, keep_ad);
+    else if (page_type_get(pt, PGT_WRITABLE, false) == 0) {
+        /* Not a page table (yet): plain memory, written with the same call. */
+        *(uint64_t *)((char *)page_to_virt(pt) + (ptr & (PAGE_SIZE - 1) & ~7ul)) = val;
+        page_type_put(pt, false);
+        rc = 0;
+    }
+    page_put(pt);
+    return rc;
+}
+
+static int update_m2p(uint64_t ptr, uint64_t pfn, struct domain *owner)
+{
+    mfn_t mfn = paddr_to_mfn(ptr);
+    if (!mfn_valid(mfn) || !page_get(mfn_to_page(mfn), owner))
+        return -EINVAL;
+    m2p_table[mfn.n] = pfn;
+    page_put(mfn_to_page(mfn));
+    return 0;
+}
+
+static int one_update(const mmu_update_t *u, struct domain *pt_owner, struct domain *owner)
+{
+    switch (u->ptr & 3) {
+    case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_NO_TRANSLATE:
+        return update_pt_entry(u->ptr & ~3ul, u->val, pt_owner, owner, false);
+    case MMU_PT_UPDATE_PRESERVE_AD:
+        return update_pt_entry(u->ptr & ~3ul, u->val, pt_owner, owner, true);
+    default: /* MMU_MACHPHYS_UPDATE */
+        return update_m2p(u->ptr & ~3ul, u->val, owner);
+    }
+}
+
+int64_t hc_mmu_update(HC_ARGS)
+{
+    XEN_GUEST_HANDLE(uint64) done_at = {(void *)a3};
+    unsigned int count = (uint32_t)a2 & ~MMU_UPDATE_PREEMPTED, i, prior = 0;
+    uint16_t foreign = (uint16_t)a4, pt_dom = (uint16_t)((uint32_t)a4 >> 16);
+    struct domain *owner = current->domain, *pt_owner = current->domain;
+    int rc = 0;
+    (void)a5;
+
+    if (((uint32_t)a2 & MMU_UPDATE_PREEMPTED) && guest_handle_addr(done_at) &&
+        guest_read(&prior, a3, sizeof(prior)))
+        return -EFAULT;
+    if (pt_dom && !(pt_owner = pv_page_owner_for(pt_dom - 1, &rc)))
+        return rc;
+    if (foreign != DOMID_SELF && !(owner = pv_page_owner_for(foreign, &rc)))
+        return rc;
+    if (owner == dom_xen || pt_owner->is_dying)
+        return -EINVAL;
+
+    for (i = 0; i < count; i++) {
+        mmu_update_t u;
+        if (unlikely((i & 15) == 15 && hypercall_preempt_check()))
+            rc = -ERESTART_HYPERCALL;
+        else if (likely(!(rc = deferred_put_run(current)))) {
+            rc = guest_read(&u, a1 + i * sizeof(u), sizeof(u));
+            if (likely(!rc))
+                rc = one_update(&u, pt_owner, owner);
+        }
+        if (unlikely(rc))
+            break;
+    }
+    if (a3) {
+        unsigned int done = prior + i;
+        if (guest_write(a3, &done, sizeof(done)))
+            return -EFAULT;
+    }
+    if (rc == -ERESTART_HYPERCALL)
+        return hypercall_restart(__HYPERVISOR_mmu_update, a1 + i * sizeof(mmu_update_t),
+                                 (count - i) | MMU_UPDATE_PREEMPTED, a3, a4, 0);
+    return rc;
+}
+
+static void flush_for(uint64_t va, uint64_t flags)
+{
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_TLB_FLUSH:
+        tlb_flush_all();
+        break;
+    case UVMF_INVLPG:
+        if (guest_range_ok(va, 1))
+            tlb_flush_one(va);
+        break;
+    }
+}
+
+static int64_t update_va(uint64_t va, uint64_t val, uint64_t flags, struct domain *owner)
+{
+    struct vcpu *v = current;
+    struct page_info *pt;
+    int rc = deferred_put_run(v);
+
+    if (unlikely(rc))
+        return rc;
+    uint64_t *slot = pv_walk_l1(v, va, &pt);
+    if (unlikely(!slot))
+        return -EINVAL;
+    rc = pt_update(v, pt, pt_index(va, 1), val, owner, false);
+    if (likely(!rc) && (flags & UVMF_FLUSHTYPE_MASK))
+        flush_for(va, flags);
+    return rc;
+}
+
+int64_t hc_update_va_mapping(HC_ARGS)
+{
+    int64_t rc = update_va(a1, a2, a3, current->domain);
+    if (unlikely(rc == -ERESTART_HYPERCALL))
+        return hypercall_restart(__HYPERVISOR_update_va_mapping, a1, a2, a3, a4, a5);
+    return rc;
+}
+
+int64_t hc_update_va_mapping_otherdomain(HC_ARGS)
+{
+    int rc = 0;
+    struct domain *owner = pv_page_owner_for((domid_t)a4, &rc);
+    if (!owner)
+        return rc;
+    int64_t r = update_va(a1, a2, a3, owner);
+    if (r == -ERESTART_HYPERCALL)
+        return hypercall_restart(__HYPERVISOR_update_va_mapping_otherdomain, a1, a2, a3, a4, a5);
+    return r;
+}

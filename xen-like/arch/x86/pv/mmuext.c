@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Hypercall mmuext_op: pinning, base pointers, TLB and LDT operations. One small function an operation. */
+#include "arch/pv_mm.h"
+#include "arch/cpu.h"
+#include "arch/pv_desc.h"
+#include "console.h"
+#include "guest.h"
+#include "hypercall.h"
+#include "lib/string.h"
+
+static int pin_table(struct mmuext_op *op, struct domain *d)
+{
+    mfn_t mfn = MFN(op->arg1.mfn);
+    uint64_t type = (uint64_t)(op->cmd - MMUEXT_PIN_L1_TABLE + 1) << 60;
+    int rc = page_get_table(d, mfn, type, true);
+
+    if (rc)
+        return rc;
+    struct page_info *pg = mfn_to_page(mfn);
+    if (pg->type & PGT_PINNED) {
+        page_type_put(pg, false); /* not the last use: the pin has one */
+        page_put(pg);
+        return -EINVAL;
+    }
+    pg->type |= PGT_PINNED; /* the pin keeps the use and the reference */
+    return 0;
+}
+
+static int unpin_table(struct mmuext_op *op, struct domain *d)
+{
+    mfn_t mfn = MFN(op->arg1.mfn);
+    if (!mfn_valid(mfn) || !page_get(mfn_to_page(mfn), d))
+        return -EINVAL;
+    struct page_info *pg = mfn_to_page(mfn);
+    if (!(pg->type & PGT_PINNED)) {
+        page_put(pg);
+        return -EINVAL;
+    }
+    pg->type &= ~PGT_PINNED;
+    page_put(pg); /* ours; next, the pin's */
+    page_put_table(current, pg);
+    return 0;
+}
+
+static int new_baseptr(struct mmuext_op *op, struct domain *d)
+{
+    struct vcpu *v = current;
+    if (d != v->domain)
+        return -EPERM;
+    paddr_t next = mfn_to_paddr(MFN(op->arg1.mfn)), old = v->arch.cr3_kernel;
+    if (next == old) {
+        tlb_flush_all();
+        return 0;
+    }
+    int rc = page_get_table(d, MFN(op->arg1.mfn), PGT_L4, true);
+    if (rc)
+        return rc;
+    v->arch.cr3_kernel = next;
+    tlb_load_cr3(next);
+    v->arch.ldt_mapped ? pv_ldt_unmap(v) : (void)0;
+    page_put_table(v, mfn_to_page(paddr_to_mfn(old)));
+    return 0;
+}
+
+static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
+{
+    struct vcpu *v = current;
+    paddr_t old = v->arch.cr3_user;
+
+    if (d != v->domain)
+        return -EPERM;
+    if (op->arg1.mfn) {
+        int rc = page_get_table(d, MFN(op->arg1.mfn), PGT_L4, true);
+        if (rc)
+            return rc;
+    }
+    v->arch.cr3_user = mfn_to_paddr(MFN(op->arg1.mfn));
+    if (old)
+        page_put_table(v, mfn_to_page(paddr_to_mfn(old)));
+    return 0;
+}
+
+static int flush_tlb(struct mmuext_op *op, struct domain *d)
+{
+    uint64_t vmask;
+    if (op->cmd == MMUEXT_TLB_FLUSH_MULTI && guest_read(&vmask, guest_handle_addr(op->arg2.vcpumask), 1))
+        return -EINVAL;
+    if (op->cmd == MMUEXT_TLB_FLUSH_ALL && d != current->domain)
+        return -EPERM;
+    tlb_flush_all();
+    return 0;
+}
+
+static int invlpg(struct mmuext_op *op, struct domain *d)
+{
+    uint64_t va = op->arg1.linear_addr, vmask;
+    (void)d;
+    if (op->cmd == MMUEXT_INVLPG_MULTI && guest_read(&vmask, guest_handle_addr(op->arg2.vcpumask), 1))
+        return -EINVAL;
+    if (guest_range_ok(va, 1))
+        tlb_flush_one(va);
+    return 0;
+}
+
+static int flush_cache(struct mmuext_op *op, struct domain *d)
+{
+    (void)op;
+    if (d != current->domain)
+        return -EPERM;
+    if (!d->is_control)
+        return -EACCES;
+    __asm__ volatile("wbinvd" ::: "memory");
+    return 0;
+}
+
+static int set_ldt(struct mmuext_op *op, struct domain *d)
+{
+    if (d != current->domain)
+        return -EPERM;
+    return pv_set_ldt(current, op->arg1.linear_addr, op->arg2.nr_ents);
+}
+
+static int clear_or_copy(struct mmuext_op *op, struct domain *d)
+{
+    struct page_info *dst, *src = NULL;
+    int rc = page_get_from_gfn(d, GFN(op->arg1.mfn), true, &dst);
+    if (rc)
+        return rc;
+    if (op->cmd == MMUEXT_COPY_PAGE) {
+        rc = page_get_from_gfn(d, GFN(op->arg2.src_mfn), false, &src);
+        if (!rc)
+            memcpy(page_to_virt(dst), page_to_virt(src), PAGE_SIZE);
+    } else
+        memset(page_to_virt(dst), 0, PAGE_SIZE);
+    if (src)
+        page_put(src);
+    page_put_writable(dst);
+    return rc;
+}
+
+static int (*const mmuext_ops[])(struct mmuext_op *, struct domain *) = {
+    [MMUEXT_PIN_L1_TABLE] = pin_table,
+    [MMUEXT_PIN_L2_TABLE] = pin_table,
+    [MMUEXT_PIN_L3_TABLE] = pin_table,
+    [MMUEXT_PIN_L4_TABLE] = pin_table,
+    [MMUEXT_UNPIN_TABLE] = unpin_table,
+    [MMUEXT_NEW_BASEPTR] = new_baseptr,
+    [MMUEXT_NEW_USER_BASEPTR] = new_user_baseptr,
+    [MMUEXT_TLB_FLUSH_LOCAL] = flush_tlb,
+    [MMUEXT_TLB_FLUSH_MULTI] = flush_tlb,
+    [MMUEXT_TLB_FLUSH_ALL] = flush_tlb,
+    [MMUEXT_INVLPG_LOCAL] = invlpg,
+    [MMUEXT_INVLPG_MULTI] = invlpg,
+    [MMUEXT_INVLPG_ALL] = invlpg,
+    [MMUEXT_FLUSH_CACHE] = flush_cache,
+    [MMUEXT_FLUSH_CACHE_GLOBAL] = flush_cache,
+    [MMUEXT_SET_LDT] = set_ldt,
+    [MMUEXT_CLEAR_PAGE] = clear_or_copy,
+    [MMUEXT_COPY_PAGE] = clear_or_copy,
+};
+
+int64_t hc_mmuext_op(HC_ARGS)
+{
+    unsigned int count = (uint32_t)a2 & ~MMU_UPDATE_PREEMPTED, i, prior = 0;
+    int rc = 0;
+    (void)a5;
+
+    if (((uint32_t)a2 & MMU_UPDATE_PREEMPTED) && a3 && guest_read(&prior, a3, sizeof(prior)))
+        return -EFAULT;
+    struct domain *d = pv_page_owner_for((domid_t)a4, &rc);
+    if (!d)
+        return rc;
+    for (i = 0; i < count; i++) {
+        struct mmuext_op op;
+        if (i && hypercall_preempt_check())
+            rc = -ERESTART_HYPERCALL;
+        else if (!(rc = deferred_put_run(current))) {
+            rc = guest_read(&op, a1 + i * sizeof(op), sizeof(op));
+            if (!rc)
+                rc = op.cmd < ARRAY_SIZE(mmuext_ops) && mmuext_ops[op.cmd] ? mmuext_ops[op.cmd](&op, d) : -ENOSYS;
+        }
+        if (rc)
+            break;
+    }
+    if (a3) {
+        unsigned int done = prior + i;
+        if (guest_write(a3, &done, sizeof(done)))
+            return -EFAULT;
+    }
+    if (rc == -ERESTART_HYPERCALL)
+        return hypercall_restart(__HYPERVISOR_mmuext_op, a1 + i * sizeof(struct mmuext_op),
+                                 (count - i) | MMU_UPDATE_PREEMPTED, a3, a4, 0);
+    return rc;
+}

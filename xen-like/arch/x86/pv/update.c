@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* Changing entries of validated page tables, and finding them. */
+#include "arch/pv_mm.h"
+#include "arch/cpu.h"
+#include "console.h"
+
+/* Same frame, same write permission: the claims stay, only flags change. */
+static bool same_claims(uint64_t a, uint64_t b)
+{
+    return ((a ^ b) & (PTE_ADDR | PTE_P | PTE_W)) == 0 && !((a | b) & PTE_GRANT);
+}
+
+static int update_l1(struct vcpu *v, uint64_t *slot, uint64_t val, struct domain *owner, bool keep_ad)
+{
+    struct domain *d = v->domain;
+    uint64_t old = *slot;
+
+    if (val & PTE_P) {
+        if (same_claims(old, val) && !(val & (paddr_mask_invalid | (0xful << 59) | PTE_PWT | PTE_PCD | PTE_PAT))) {
+            val = l1e_adjust(val);
+            *slot = keep_ad ? val | (old & (PTE_A | PTE_D)) : val;
+            return 0;
+        }
+        int rc = l1e_get(val, d, owner);
+        if (unlikely(rc))
+            return rc;
+        val = l1e_adjust(val);
+        if (keep_ad)
+            val |= old & (PTE_A | PTE_D);
+    }
+    *slot = val;
+    l1e_put(old, d);
+    return 0;
+}
+
+static int update_table(struct vcpu *v, uint64_t *slot, uint64_t val, unsigned int level, bool keep_ad)
+{
+    struct domain *d = v->domain;
+    uint64_t old = *slot;
+
+    if (keep_ad)
+        val |= old & (PTE_A | PTE_D);
+    if (val & PTE_P) {
+        if (val & (PTE_PS | PTE_G | PTE_PWT | PTE_PCD | (0x7fful << 52) | paddr_mask_invalid))
+            return -EINVAL;
+        val |= PTE_U;
+        if (((old ^ val) & (PTE_ADDR | PTE_P)) == 0) {
+            *slot = val;
+            return 0;
+        }
+        int rc = page_get_table(d, paddr_to_mfn(val & PTE_ADDR), (uint64_t)(level - 1) << 60, true);
+        if (rc)
+            return rc;
+    }
+    *slot = val;
+    if (old & PTE_P)
+        page_put_table(v, mfn_to_page(paddr_to_mfn(old & PTE_ADDR)));
+    return 0;
+}
+
+int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t val, struct domain *owner,
+              bool keep_ad)
+{
+    uint64_t *slot = (uint64_t *)page_to_virt(pt) + index;
+    unsigned int level = pgt_level(pt->type);
+
+    if (likely(level == 1))
+        return update_l1(v, slot, val, owner, keep_ad);
+    if (level == 4 && index >= HV_SLOT_FIRST && index <= HV_SLOT_LAST)
+        return -EINVAL;
+    return update_table(v, slot, val, level, keep_ad);
+}
+
+uint64_t *pv_walk_l1(const struct vcpu *v, uint64_t va, struct page_info **pt)
+{
+    uint64_t e = v->arch.cr3_kernel | PTE_P;
+
+    if (va >= HYPERVISOR_VIRT_START && va < 0xffff880000000000ul)
+        return NULL;
+    for (unsigned int level = 4; level > 1; level--) {
+        const uint64_t *table = paddr_to_virt(e & PTE_ADDR);
+        e = table[pt_index(va, level)];
+        if (!(e & PTE_P))
+            return NULL;
+    }
+    *pt = mfn_to_page(paddr_to_mfn(e & PTE_ADDR));
+    return (uint64_t *)paddr_to_virt(e & PTE_ADDR) + pt_index(va, 1);
+}
+
+void pv_load_cr3(struct vcpu *v)
+{
+    tlb_load_cr3(v->arch.flags & VCPU_KERNEL_MODE ? v->arch.cr3_kernel : v->arch.cr3_user);
+}

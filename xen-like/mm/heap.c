@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The buddy allocator of machine frames.
+ *
+ * Free blocks hang in lists by zone and order. A zone holds the frames whose number has the same highest bit, so
+ * "frames below 2^n" is a set of whole zones and a block never straddles two. Frame 0 is never free (the
+ * first MiB is not given to the heap), so 0 ends a list. Guarded by heap_lock.
+ */
+#include "mm.h"
+#include "arch/paging.h"
+#include "console.h"
+#include "spinlock.h"
+#include "lib/string.h"
+
+#define N_ZONES 41
+
+static struct spinlock heap_lock = SPINLOCK_INIT(RANK_HEAP);
+static uint32_t free_head[N_ZONES][HEAP_MAX_ORDER + 1];
+static uint64_t n_free, n_total;
+/* The tlb_clock when a frame was last freed: a new owner must not meet the old one's TLB entries. */
+static uint32_t last_free_clock;
+static bool freed_since_flush;
+
+static unsigned int zone_of(uint64_t mfn)
+{
+    return 64 - __builtin_clzl(mfn);
+}
+
+static void block_link(uint64_t mfn, unsigned int order)
+{
+    struct page_info *pg = frame_table + mfn;
+    uint32_t *head = &free_head[zone_of(mfn)][order];
+    pg->prev = 0;
+    pg->next = *head;
+    if (*head)
+        frame_table[*head].prev = (uint32_t)mfn;
+    *head = (uint32_t)mfn;
+    pg->order = (uint8_t)order;
+    pg->flags |= PGF_FREE;
+}
+
+static void block_unlink(uint64_t mfn)
+{
+    struct page_info *pg = frame_table + mfn;
+    if (pg->prev)
+        frame_table[pg->prev].next = pg->next;
+    else
+        free_head[zone_of(mfn)][pg->order] = pg->next;
+    if (pg->next)
+        frame_table[pg->next].prev = pg->prev;
+    pg->prev = pg->next = 0;
+    pg->flags &= (uint8_t)~PGF_FREE;
+}
+
+/* Takes a block of `order` from the zones `top`..1, splitting a larger one. Returns its frame or 0. */
+static uint64_t take_block(unsigned int order, unsigned int top)
+{
+    for (unsigned int z = top; z > 0; z--)
+        for (unsigned int o = order; o <= HEAP_MAX_ORDER; o++) {
+            uint64_t mfn = free_head[z][o];
+            if (!mfn)
+                continue;
+            block_unlink(mfn);
+            while (o > order) {
+                o--;
+                block_link(mfn + (1ul << o), o);
+            }
+            return mfn;
+        }
+    return 0;
+}
+
+struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, unsigned int flags)
+{
+    unsigned int top = N_ZONES - 1;
+    if (order > HEAP_MAX_ORDER || (bits && bits <= PAGE_SHIFT))
+        return NULL;
+    if (flags & HEAP_BELOW_4G)
+        bits = bits ? MIN(bits, 32u) : 32;
+    if (bits && bits - PAGE_SHIFT < top)
+        top = bits - PAGE_SHIFT;
+
+    spin_lock(&heap_lock);
+    uint64_t mfn = take_block(order, top);
+    if (mfn)
+        n_free -= 1ul << order;
+    bool flush = mfn && freed_since_flush && last_free_clock == tlb_clock;
+    if (flush)
+        freed_since_flush = false;
+    spin_unlock(&heap_lock);
+    if (flush)
+        tlb_flush_all();
+    if (!mfn)
+        return NULL;
+    for (uint64_t i = 0; i < 1ul << order; i++) {
+        struct page_info *pg = frame_table + mfn + i;
+        ASSERT(pg->count == 0);
+        pg->type = 0;
+        pg->n_validated = 0;
+        pg->owner_frame = 0;
+    }
+    frame_table[mfn].order = (uint8_t)order;
+    return frame_table + mfn;
+}
+
+struct page_info *heap_alloc_pages(unsigned int order, unsigned int flags)
+{
+    return heap_alloc_pages_bits(order, 0, flags);
+}
+
+void heap_free_pages(struct page_info *pg, unsigned int order)
+{
+    uint64_t mfn = page_to_mfn(pg).n;
+
+    spin_lock(&heap_lock);
+    n_free += 1ul << order;
+    if (n_free > n_total)
+        n_total = n_free;
+    for (uint64_t i = 0; i < 1ul << order; i++) {
+        frame_table[mfn + i].count = 0;
+        frame_table[mfn + i].owner_frame = 0;
+    }
+    while (order < HEAP_MAX_ORDER) {
+        uint64_t buddy = mfn ^ (1ul << order);
+        if (buddy >= max_page || zone_of(buddy | 1) != zone_of(mfn))
+            break;
+        const struct page_info *b = frame_table + buddy;
+        if (!(b->flags & PGF_FREE) || b->order != order)
+            break;
+        block_unlink(buddy);
+        mfn &= ~(1ul << order);
+        order++;
+    }
+    block_link(mfn, order);
+    last_free_clock = tlb_clock;
+    freed_since_flush = true;
+    spin_unlock(&heap_lock);
+}
+
+uint64_t heap_free_count(void)
+{
+    return n_free;
+}
+
+uint64_t heap_total_count(void)
+{
+    return n_total;
+}
+
+static unsigned int size_order(size_t size)
+{
+    unsigned int order = 0;
+    while ((PAGE_SIZE << order) < size)
+        order++;
+    return order;
+}
+
+void *mm_alloc_pages(unsigned int order)
+{
+    struct page_info *pg = heap_alloc_pages(order, 0);
+    if (!pg)
+        return NULL;
+    memset(page_to_virt(pg), 0, PAGE_SIZE << order);
+    return page_to_virt(pg);
+}
+
+void mm_free_pages(void *p, unsigned int order)
+{
+    if (p)
+        heap_free_pages(virt_to_page(p), order);
+}
+
+/*
+ * Small objects: power-of-two size classes carved from single pages, each with a header that says its class. A
+ * page goes back to the heap when its last object does.
+ */
+#define SLAB_MIN_SHIFT 5
+#define SLAB_CLASSES   6 /* 32 .. 1024 bytes */
+#define SLAB_MAGIC     0x51ab51abu
+
+struct slab {
+    uint32_t magic;
+    uint16_t class, n_used;
+    struct slab *prev, *next; /* pages of the class with room */
+    void *free;               /* objects, linked through their first word */
+};
+static struct slab *slab_partial[SLAB_CLASSES];
+static struct spinlock slab_lock = SPINLOCK_INIT(RANK_HEAP - 1);
+
+static void slab_unlink(struct slab *s)
+{
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        slab_partial[s->class] = s->next;
+    if (s->next)
+        s->next->prev = s->prev;
+}
+
+static void slab_link(struct slab *s)
+{
+    s->prev = NULL;
+    s->next = slab_partial[s->class];
+    if (s->next)
+        s->next->prev = s;
+    slab_partial[s->class] = s;
+}
+
+static struct slab *slab_new(unsigned int class)
+{
+    size_t size = 1ul << (class + SLAB_MIN_SHIFT);
+    struct slab *s = mm_alloc_pages(0);
+    if (!s)
+        return NULL;
+    s->magic = SLAB_MAGIC;
+    s->class = (uint16_t)class;
+    for (size_t at = ROUND_UP(sizeof(*s), size); at + size <= PAGE_SIZE; at += size) {
+        void **obj = (void **)((char *)s + at);
+        *obj = s->free;
+        s->free = obj;
+    }
+    slab_link(s);
+    return s;
+}
+
+void *mm_alloc(size_t size)
+{
+    unsigned int class = 0;
+    if (size > (1ul << (SLAB_MIN_SHIFT + SLAB_CLASSES - 1)))
+        return size_order(size) > HEAP_MAX_ORDER ? NULL : mm_alloc_pages(size_order(size));
+    while ((1ul << (class + SLAB_MIN_SHIFT)) < size)
+        class++;
+
+    spin_lock(&slab_lock);
+    struct slab *s = slab_partial[class] ? slab_partial[class] : slab_new(class);
+    void **obj = NULL;
+    if (s) {
+        obj = s->free;
+        s->free = *obj;
+        s->n_used++;
+        if (!s->free)
+            slab_unlink(s);
+    }
+    spin_unlock(&slab_lock);
+    return obj ? memset(obj, 0, 1ul << (class + SLAB_MIN_SHIFT)) : NULL;
+}
+
+/* Large allocations remember their order in the frame table. */
+void mm_free(void *p)
+{
+    if (!p)
+        return;
+    if (((uint64_t)p & (PAGE_SIZE - 1)) == 0) {
+        heap_free_pages(virt_to_page(p), virt_to_page(p)->order);
+        return;
+    }
+    struct slab *s = (struct slab *)((uint64_t)p & PAGE_MASK);
+    BUG_ON(s->magic != SLAB_MAGIC);
+    spin_lock(&slab_lock);
+    if (!s->free)
+        slab_link(s);
+    *(void **)p = s->free;
+    s->free = p;
+    bool empty = --s->n_used == 0;
+    if (empty) {
+        slab_unlink(s);
+        s->magic = 0;
+    }
+    spin_unlock(&slab_lock);
+    if (empty)
+        mm_free_pages(s, 0);
+}
