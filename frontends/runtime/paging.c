@@ -22,6 +22,9 @@ void paging_init(void)
         pool_free[i] = POOL_PAGES - 1 - i;
     pool_free_count = POOL_PAGES;
 
+    /* User mode sees what the kernel sees: a test needs no second address space. */
+    if (mmuext(MMUEXT_NEW_USER_BASEPTR, page_mfn(paging_root())))
+        guest_panic("cannot use the root table in user mode");
     if (pte_set(&shared_info, start_info->shared_info | PROT_RW))
         guest_panic("cannot map the shared info page at machine address %lx",
                     start_info->shared_info);

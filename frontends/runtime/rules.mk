@@ -31,3 +31,16 @@ ALL += $(B)/guests/$(1).elf
 endef
 
 $(eval $(call micro_guest,hello,frontends/examples/hello.c))
+
+# Newlib from Debian's newlib-source, built once per build directory with the host's compiler.
+NEWLIB := $(B)/newlib/x86_64-elf
+$(NEWLIB)/newlib/libc.a:
+	@test -d /usr/src/newlib || { echo "newlib-source is not installed: make deps" >&2; exit 1; }
+	rm -rf $(B)/newlib && mkdir -p $(B)/newlib/source
+	tar -xf /usr/src/newlib/newlib-*.tar.* -C $(B)/newlib/source --strip-components=1
+	cd $(B)/newlib && ./source/configure --target=x86_64-elf --disable-multilib --disable-libgloss \
+	  --disable-newlib-supplied-syscalls CC_FOR_TARGET=gcc AR_FOR_TARGET=ar \
+	  RANLIB_FOR_TARGET=ranlib AS_FOR_TARGET=as LD_FOR_TARGET=ld MAKEINFO=true \
+	  CFLAGS_FOR_TARGET='-O2 -mno-red-zone -fno-pic -ffreestanding -mcmodel=kernel -w' >configure.log 2>&1
+	$(MAKE) -C $(B)/newlib all-target-newlib MAKEINFO=true >$(B)/newlib/build.log 2>&1 || \
+	  { tail -20 $(B)/newlib/build.log >&2; exit 1; }
