@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* bdev: a block device behind a small interface, so files, disks and faulty disks look the same. */
+#ifndef BACKENDS_BLOCK_BDEV_H
+#define BACKENDS_BLOCK_BDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Every transfer is a multiple of this and starts on a multiple of it. */
+#define BDEV_SECTOR 512u
+
+struct bdev;
+
+/* What a kind of device must do. All return 0 or a negative errno; a short transfer is -EIO. */
+struct bdev_ops {
+    int (*read)(struct bdev *dev, uint64_t offset, void *buffer, size_t length);
+    int (*write)(struct bdev *dev, uint64_t offset, const void *buffer, size_t length);
+    /* Writes zeros; may be NULL, then bdev_write_zeros() writes them itself. */
+    int (*zero)(struct bdev *dev, uint64_t offset, uint64_t length);
+    /* Returns when every completed write is on stable storage. */
+    int (*flush)(struct bdev *dev);
+    /*
+     * Takes (or drops) an exclusive lock between the processes of this host on a range of bytes.
+     * Without `wait`, -EAGAIN when another process holds it. May be NULL: a device nobody shares.
+     */
+    int (*lock)(struct bdev *dev, uint64_t offset, uint64_t length, bool take, bool wait);
+    void (*close)(struct bdev *dev);
+};
+
+struct bdev {
+    const struct bdev_ops *ops;
+    uint64_t size; /* bytes */
+    bool read_only;
+    int fd;      /* for direct data I/O by io_uring; -1 where there is none */
+    bool direct; /* fd is open with O_DIRECT */
+    char name[256];
+};
+
+/* One contiguous piece of something that is kept on a device. */
+struct bdev_extent {
+    bool stored; /* false: nothing there yet, reads as zeros */
+    struct bdev *device;
+    uint64_t device_offset;
+    uint64_t length; /* bytes from the offset asked for */
+};
+
+/*
+ * Opens a block device (with O_DIRECT) or a regular file (through the page cache).
+ * The caller owns *out and closes it with bdev_close(). -EACCES, -ENOENT, -ENOMEM, -EINVAL (not a
+ * disk or a file), -ENOTSUP (sectors larger than 512 bytes).
+ */
+int bdev_file_open(const char *path, bool read_only, struct bdev **out);
+
+/* Bounds-checked wrappers: -EINVAL past the end or unaligned, -EROFS on a read-only device. */
+int bdev_read(struct bdev *dev, uint64_t offset, void *buffer, size_t length);
+int bdev_write(struct bdev *dev, uint64_t offset, const void *buffer, size_t length);
+int bdev_write_zeros(struct bdev *dev, uint64_t offset, uint64_t length);
+int bdev_flush(struct bdev *dev);
+int bdev_lock(struct bdev *dev, uint64_t offset, uint64_t length, bool wait);
+void bdev_unlock(struct bdev *dev, uint64_t offset, uint64_t length);
+void bdev_close(struct bdev *dev);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* datastore: finding volumes, and the volume as a store. */
+#include "block/datastore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int datastore_split(const char *target, char label[DATASTORE_LABEL_MAX + 1], const char **path)
+{
+    const char *close;
+
+    if (target[0] != '[')
+        return -ENOENT;
+    close = strchr(target, ']');
+    if (close == NULL || close == target + 1 || close - target - 1 > DATASTORE_LABEL_MAX)
+        return -EINVAL;
+    memcpy(label, target + 1, (size_t)(close - target) - 1);
+    label[close - target - 1] = '\0';
+    *path = close + 1 + strspn(close + 1, " /");
+    return 0;
+}
+
+int datastore_open_paths(const char *const *paths, unsigned count, unsigned flags,
+                         struct datastore *out, char error[STORE_ERROR_MAX])
+{
+    int rc = 0;
+
+    memset(out, 0, sizeof(*out));
+    if (count > DATASTORE_MAX_DEVICES) {
+        snprintf(error, STORE_ERROR_MAX, "a volume has at most %u extents", DATASTORE_MAX_DEVICES);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < count && rc == 0; i++) {
+        rc = bdev_file_open(paths[i], (flags & VMFS_OPEN_WRITE) == 0, &out->devices[i]);
+        if (rc != 0)
+            snprintf(error, STORE_ERROR_MAX, "cannot open %s: %s", paths[i], strerror(-rc));
+        else
+            out->device_count++;
+    }
+    if (rc == 0)
+        rc = vmfs_open(out->devices, out->device_count, flags, &out->volume, error);
+    if (rc != 0)
+        datastore_close(out);
+    return rc;
+}
+
+void datastore_close(struct datastore *datastore)
+{
+    vmfs_close(datastore->volume);
+    for (unsigned i = 0; i < datastore->device_count; i++)
+        bdev_close(datastore->devices[i]);
+    memset(datastore, 0, sizeof(*datastore));
+}
+
+/* ---- scanning ---- */
+
+struct scan {
+    const char *label;
+    char found[256];
+    unsigned matches;
+};
+
+static void scan_path(struct scan *scan, const char *path)
+{
+    struct vmfs_probe probe;
+    struct bdev *dev;
+
+    if (strcmp(scan->found, path) == 0 || bdev_file_open(path, true, &dev) != 0)
+        return;
+    if (vmfs_probe(dev, &probe) == 0 && strcmp(probe.label, scan->label) == 0) {
+        scan->matches++;
+        snprintf(scan->found, sizeof(scan->found), "%s", path);
+    }
+    bdev_close(dev);
+}
+
+static void scan_environment(struct scan *scan)
+{
+    const char *list = getenv("CORBEL_DEVICES");
+
+    while (list != NULL && *list != '\0') {
+        size_t length = strcspn(list, ":");
+        char path[256];
+
+        if (length < sizeof(path)) {
+            memcpy(path, list, length);
+            path[length] = '\0';
+            scan_path(scan, path);
+        }
+        list += length + (list[length] == ':');
+    }
+}
+
+static void scan_partitions(struct scan *scan)
+{
+    FILE *file = fopen("/proc/partitions", "re");
+    char line[256], name[128], path[160];
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, " %*u %*u %*u %127s", name) != 1)
+            continue;
+        snprintf(path, sizeof(path), "/dev/%s", name);
+        scan_path(scan, path);
+    }
+    if (file != NULL)
+        fclose(file);
+}
+
+int datastore_find(const char *label, unsigned flags, struct datastore *out,
+                   char error[STORE_ERROR_MAX])
+{
+    struct scan scan = {.label = label};
+    const char *paths[1] = {scan.found};
+
+    scan_environment(&scan);
+    scan_partitions(&scan);
+    if (scan.matches == 0) {
+        snprintf(error, STORE_ERROR_MAX,
+                 "no VMFS volume with label \"%s\" on any disk of this machine", label);
+        return -ENODEV;
+    }
+    if (scan.matches > 1) {
+        snprintf(error, STORE_ERROR_MAX, "%u volumes have the label \"%s\"", scan.matches, label);
+        return -ENOTUNIQ;
+    }
+    return datastore_open_paths(paths, 1, flags, out, error);
+}
+
+/* ---- the volume as a store ---- */
+
+struct vmfs_store {
+    struct store store;
+    struct datastore datastore;
+};
+
+struct vmfs_store_file {
+    struct store_file file;
+    struct vmfs_file *vmfs;
+};
+
+static struct vmfs_volume *volume_of(struct store *store)
+{
+    return ((struct vmfs_store *)store)->datastore.volume;
+}
+
+static struct vmfs_file *vmfs_of(struct store_file *file)
+{
+    return ((struct vmfs_store_file *)file)->vmfs;
+}
+
+static int result(struct store *store, int rc)
+{
+    if (rc != 0)
+        snprintf(store->error, sizeof(store->error), "%s", vmfs_error(volume_of(store)));
+    return rc;
+}
+
+static int on_vmfs_open(struct store *store, const char *path, enum store_mode mode,
+                        struct store_file **out)
+{
+    struct vmfs_store_file *file = calloc(1, sizeof(*file));
+    enum vmfs_share share = mode == STORE_WRITE  ? VMFS_SHARE_EXCLUSIVE
+                            : mode == STORE_READ ? VMFS_SHARE_READ
+                                                 : VMFS_SHARE_NONE;
+    int rc;
+
+    /* A lock is a write: on a device that cannot be written there is nobody to keep out. */
+    if (share == VMFS_SHARE_READ && !vmfs_is_writable(volume_of(store)))
+        share = VMFS_SHARE_NONE;
+    if (file == NULL) {
+        snprintf(store->error, sizeof(store->error), "out of memory");
+        return -ENOMEM;
+    }
+    rc = vmfs_file_open(volume_of(store), path, share, &file->vmfs);
+    if (rc != 0) {
+        free(file);
+        return result(store, rc);
+    }
+    file->file.store = store;
+    file->file.length = vmfs_file_length(file->vmfs);
+    *out = &file->file;
+    return 0;
+}
+
+static int on_vmfs_read(struct store_file *file, uint64_t offset, void *buffer, size_t length)
+{
+    return result(file->store, vmfs_file_read(vmfs_of(file), offset, buffer, length));
+}
+
+static int on_vmfs_write(struct store_file *file, uint64_t offset, const void *buffer,
+                         size_t length)
+{
+    return result(file->store, vmfs_file_write(vmfs_of(file), offset, buffer, length));
+}
+
+static int on_vmfs_map(struct store_file *file, uint64_t offset, uint64_t most,
+                       struct bdev_extent *out)
+{
+    return result(file->store, vmfs_file_map(vmfs_of(file), offset, most, out));
+}
+
+static int on_vmfs_flush(struct store_file *file)
+{
+    return result(file->store, vmfs_flush(volume_of(file->store)));
+}
+
+static void on_vmfs_close_file(struct store_file *file)
+{
+    vmfs_file_close(vmfs_of(file));
+    free(file);
+}
+
+static int on_vmfs_tick(struct store *store)
+{
+    return result(store, vmfs_heartbeat(volume_of(store)));
+}
+
+static void on_vmfs_close(struct store *store)
+{
+    datastore_close(&((struct vmfs_store *)store)->datastore);
+    free(store);
+}
+
+static const struct store_ops vmfs_store_ops = {
+    .open = on_vmfs_open,
+    .read = on_vmfs_read,
+    .write = on_vmfs_write,
+    .map = on_vmfs_map,
+    .flush = on_vmfs_flush,
+    .close_file = on_vmfs_close_file,
+    .tick = on_vmfs_tick,
+    .close = on_vmfs_close,
+};
+
+int datastore_store(const struct datastore *datastore, struct store **out)
+{
+    struct vmfs_store *store = calloc(1, sizeof(*store));
+
+    if (store == NULL)
+        return -ENOMEM;
+    store->store.ops = &vmfs_store_ops;
+    store->datastore = *datastore;
+    *out = &store->store;
+    return 0;
+}
+
+int datastore_open_label(const char *label, bool writable, struct store **out,
+                         char error[STORE_ERROR_MAX])
+{
+    struct datastore datastore;
+    int rc = datastore_find(label, VMFS_OPEN_WRITE, &datastore, error);
+
+    if ((rc == -EROFS || rc == -EACCES) && !writable)
+        rc = datastore_find(label, 0, &datastore, error);
+    if (rc != 0)
+        return rc;
+    rc = datastore_store(&datastore, out);
+    if (rc != 0) {
+        snprintf(error, STORE_ERROR_MAX, "out of memory");
+        datastore_close(&datastore);
+    }
+    return rc;
+}

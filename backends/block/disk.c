@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* disk: bounds checks, raw disks and opening by name. */
+#include "block/disk.h"
+
+#include "block/datastore.h"
+#include "block/vmdk/vmdk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int check_range(struct disk *disk, uint64_t offset, uint64_t length)
+{
+    if (offset > disk->size || length > disk->size - offset || offset % BDEV_SECTOR != 0 ||
+        length % BDEV_SECTOR != 0) {
+        snprintf(disk->error, sizeof(disk->error), "range %llu+%llu is outside the disk",
+                 (unsigned long long)offset, (unsigned long long)length);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int disk_read(struct disk *disk, uint64_t offset, void *buffer, size_t length)
+{
+    int rc = check_range(disk, offset, length);
+
+    return rc != 0 ? rc : disk->ops->read(disk, offset, buffer, length);
+}
+
+int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t length)
+{
+    int rc = check_range(disk, offset, length);
+
+    if (rc == 0 && disk->read_only) {
+        snprintf(disk->error, sizeof(disk->error), "the disk is read-only");
+        rc = -EROFS;
+    }
+    return rc != 0 ? rc : disk->ops->write(disk, offset, buffer, length);
+}
+
+int disk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
+             bool *read_needed)
+{
+    int rc = check_range(disk, offset, most);
+
+    return rc != 0 ? rc : disk->ops->map(disk, offset, most, out, read_needed);
+}
+
+int disk_flush(struct disk *disk)
+{
+    return disk->read_only ? 0 : disk->ops->flush(disk);
+}
+
+int disk_tick(struct disk *disk)
+{
+    return disk->ops->tick == NULL ? 0 : disk->ops->tick(disk);
+}
+
+void disk_close(struct disk *disk)
+{
+    if (disk != NULL)
+        disk->ops->close(disk);
+}
+
+/* ---- raw ---- */
+
+struct raw_disk {
+    struct disk disk;
+    struct bdev *dev;
+};
+
+static struct raw_disk *raw_of(struct disk *disk)
+{
+    return (struct raw_disk *)disk;
+}
+
+static int raw_result(struct disk *disk, const char *what, int rc)
+{
+    if (rc != 0)
+        snprintf(disk->error, sizeof(disk->error), "%.160s: %s: %.60s", raw_of(disk)->dev->name,
+                 what, strerror(-rc));
+    return rc;
+}
+
+static int raw_read(struct disk *disk, uint64_t offset, void *buffer, size_t length)
+{
+    return raw_result(disk, "read", bdev_read(raw_of(disk)->dev, offset, buffer, length));
+}
+
+static int raw_write(struct disk *disk, uint64_t offset, const void *buffer, size_t length)
+{
+    return raw_result(disk, "write", bdev_write(raw_of(disk)->dev, offset, buffer, length));
+}
+
+static int raw_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
+                   bool *read_needed)
+{
+    *out = (struct bdev_extent){
+        .stored = true, .device = raw_of(disk)->dev, .device_offset = offset, .length = most};
+    *read_needed = false;
+    return 0;
+}
+
+static int raw_flush(struct disk *disk)
+{
+    return raw_result(disk, "flush", bdev_flush(raw_of(disk)->dev));
+}
+
+static void raw_close(struct disk *disk)
+{
+    bdev_close(raw_of(disk)->dev);
+    free(disk);
+}
+
+static const struct disk_ops raw_ops = {
+    .read = raw_read,
+    .write = raw_write,
+    .map = raw_map,
+    .flush = raw_flush,
+    .close = raw_close,
+};
+
+int disk_open_raw(const char *path, bool read_only, struct disk **out, char error[DISK_ERROR_MAX])
+{
+    struct raw_disk *raw = calloc(1, sizeof(*raw));
+    int rc = raw == NULL ? -ENOMEM : bdev_file_open(path, read_only, &raw->dev);
+
+    if (rc != 0) {
+        snprintf(error, DISK_ERROR_MAX, "cannot open %s: %s", path, strerror(-rc));
+        free(raw);
+        return rc;
+    }
+    raw->disk.ops = &raw_ops;
+    raw->disk.size = raw->dev->size;
+    raw->disk.read_only = read_only;
+    *out = &raw->disk;
+    return 0;
+}
+
+int disk_open(const char *format, const char *target, bool read_only, struct disk **out,
+              char error[DISK_ERROR_MAX])
+{
+    char label[DATASTORE_LABEL_MAX + 1];
+    const char *path = target;
+    struct store *store;
+    int rc;
+
+    if (strcmp(format, "raw") == 0)
+        return disk_open_raw(target, read_only, out, error);
+    if (strcmp(format, "vmdk") != 0) {
+        snprintf(error, DISK_ERROR_MAX, "unknown disk format \"%s\": use vmdk or raw", format);
+        return -EINVAL;
+    }
+    rc = datastore_split(target, label, &path);
+    if (rc == 0)
+        rc = datastore_open_label(label, !read_only, &store, error);
+    else if (rc == -ENOENT)
+        rc = store_open_host(&store, error);
+    else
+        snprintf(error, DISK_ERROR_MAX, "\"%s\" is not of the form \"[label] dir/x.vmdk\"", target);
+    if (rc != 0)
+        return rc;
+    rc = vmdk_open(store, path, read_only, out, error);
+    if (rc != 0)
+        store_close(store);
+    return rc;
+}

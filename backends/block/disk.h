@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* disk: what a guest sees as a disk, whatever it is made of. */
+#ifndef BACKENDS_BLOCK_DISK_H
+#define BACKENDS_BLOCK_DISK_H
+
+#include "block/bdev.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DISK_ERROR_MAX 256
+
+struct disk;
+
+/* All offsets and lengths are bytes and multiples of 512. Return 0 or a negative errno. */
+struct disk_ops {
+    int (*read)(struct disk *disk, uint64_t offset, void *buffer, size_t length);
+    /* Allocates what it must; newly allocated data is on stable storage when it returns. */
+    int (*write)(struct disk *disk, uint64_t offset, const void *buffer, size_t length);
+    /*
+     * Where a byte lies and for how long that stays contiguous, at most `most` bytes. What is not
+     * stored reads as zeros unless `read_needed`, then read() knows; it is written by write().
+     */
+    int (*map)(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
+               bool *read_needed);
+    /* Everything written so far, also directly to mapped extents, becomes durable. */
+    int (*flush)(struct disk *disk);
+    /* Called every second or so; keeps leases. -ESTALE: stop all writing at once. */
+    int (*tick)(struct disk *disk);
+    void (*close)(struct disk *disk);
+};
+
+struct disk {
+    const struct disk_ops *ops;
+    uint64_t size;
+    bool read_only;
+    char error[DISK_ERROR_MAX]; /* why the last call failed */
+};
+
+/* Bounds-checked wrappers; -EINVAL outside the disk, -EROFS for writes to a read-only one. */
+int disk_read(struct disk *disk, uint64_t offset, void *buffer, size_t length);
+int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t length);
+int disk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
+             bool *read_needed);
+int disk_flush(struct disk *disk);
+int disk_tick(struct disk *disk);
+void disk_close(struct disk *disk);
+
+/* Opens a whole device or file as a raw disk. */
+int disk_open_raw(const char *path, bool read_only, struct disk **out, char error[DISK_ERROR_MAX]);
+
+/*
+ * Opens a disk as an xl disk line names it. `format` is "vmdk" or "raw"; `target` is
+ * "[label] dir/x.vmdk" (on the VMFS volume of that label) or a path of this host.
+ */
+int disk_open(const char *format, const char *target, bool read_only, struct disk **out,
+              char error[DISK_ERROR_MAX]);
+
+#endif

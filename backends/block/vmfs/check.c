@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* Checking a volume: who uses what, against what the bitmaps say; and mending our own crashes. */
+#include "block/vmfs/internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_DEPTH 64
+
+struct checker {
+    struct vmfs_volume *volume;
+    struct vmfs_check *check;
+    uint8_t *used_fb, *used_sb, *used_pb; /* one bit an item: referenced */
+    uint8_t *named;                       /* one bit a descriptor: has a directory entry */
+    uint64_t walk_blocks;                 /* of the file being walked */
+    uint64_t walk_tbz;
+    uint32_t walk_owner;
+};
+
+static void report(struct checker *checker, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void report(struct checker *checker, const char *format, ...)
+{
+    char text[VMFS_ERROR_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    checker->check->findings++;
+    if (checker->check->report != NULL)
+        checker->check->report(checker->check->context, text);
+}
+
+/* Counts a repair that worked. */
+static void repaired(struct checker *checker, int rc)
+{
+    if (rc == 0)
+        checker->check->repaired++;
+    else
+        report(checker, "repair failed: %s", checker->volume->error);
+}
+
+static bool bit_get(const uint8_t *bits, uint64_t n)
+{
+    return (bits[n / 8] >> n % 8 & 1) != 0;
+}
+
+static void bit_set(uint8_t *bits, uint64_t n)
+{
+    bits[n / 8] |= (uint8_t)(1u << n % 8);
+}
+
+static uint8_t *used_bits(struct checker *checker, const struct vmfs_resource *resource)
+{
+    return resource == &checker->volume->fbb   ? checker->used_fb
+           : resource == &checker->volume->sbc ? checker->used_sb
+                                               : checker->used_pb;
+}
+
+/* ---- files ---- */
+
+static int mark_address(void *context, uint32_t address)
+{
+    struct checker *checker = context;
+    struct vmfs_resource *resource;
+    uint64_t item;
+    uint8_t *bits;
+
+    resource = resource_of_address(checker->volume, address, &item);
+    if (resource == NULL || resource == &checker->volume->fdc || item >= resource->item_count) {
+        report(checker, "file 0x%08x points to 0x%08x, which does not exist", checker->walk_owner,
+               address);
+        return 0;
+    }
+    if (resource != &checker->volume->pbc)
+        checker->walk_blocks++;
+    checker->walk_tbz += vmfs_addr_decode(address).tbz;
+    bits = used_bits(checker, resource);
+    if (bit_get(bits, item))
+        report(checker, "0x%08x is used twice, once by file 0x%08x", address, checker->walk_owner);
+    bit_set(bits, item);
+    return 0;
+}
+
+static void check_counts(struct checker *checker, struct vmfs_inode *inode)
+{
+    if (inode->fd.block_count == checker->walk_blocks && inode->fd.tbz_count == checker->walk_tbz)
+        return;
+    report(checker, "file 0x%08x counts %llu blocks (%u to be zeroed), has %llu (%llu)",
+           inode->fd.address, (unsigned long long)inode->fd.block_count, inode->fd.tbz_count,
+           (unsigned long long)checker->walk_blocks, (unsigned long long)checker->walk_tbz);
+    if (!checker->check->repair)
+        return;
+    inode->fd.block_count = checker->walk_blocks;
+    inode->fd.new_count = (uint32_t)checker->walk_blocks;
+    inode->fd.tbz_count = (uint32_t)checker->walk_tbz;
+    repaired(checker, inode_write(checker->volume, inode));
+}
+
+/* One descriptor that its cluster calls used, or that has links. */
+static int check_descriptor(struct checker *checker, uint64_t item, bool is_used)
+{
+    struct vmfs_volume *volume = checker->volume;
+    uint32_t address = resource_address(&volume->fdc, item);
+    struct vmfs_inode inode;
+    int rc = inode_read(volume, address, &inode);
+
+    if (rc == -ENOENT) {
+        if (is_used) {
+            report(checker, "descriptor 0x%08x is marked used and is empty", address);
+            if (checker->check->repair)
+                repaired(checker, resource_free(volume, &volume->fdc, item, 1));
+        }
+        return 0;
+    }
+    if (rc != 0) {
+        if (is_used)
+            report(checker, "%s", volume->error);
+        return 0;
+    }
+    if (!is_used) {
+        report(checker, "descriptor 0x%08x is in use and marked free", address);
+        return 0;
+    }
+    if (!bit_get(checker->named, item)) {
+        report(checker, "file 0x%08x has no name", address);
+        if (checker->check->repair) {
+            repaired(checker, inode_destroy(volume, &inode));
+            return 0;
+        }
+    }
+    checker->walk_owner = address;
+    checker->walk_blocks = checker->walk_tbz = 0;
+    rc = map_walk(volume, &inode, mark_address, checker);
+    if (rc != 0) {
+        report(checker, "file 0x%08x: %s", address, volume->error);
+        return 0;
+    }
+    if (inode.fd.zla != VMFS_ZLA_RESIDENT && inode.fd.type != VMFS_TYPE_RDM)
+        check_counts(checker, &inode);
+    return 0;
+}
+
+static int check_descriptors(struct checker *checker)
+{
+    struct vmfs_volume *volume = checker->volume;
+    struct vmfs_cluster cluster;
+    uint64_t offset;
+
+    for (uint32_t n = 0; n < volume->fdc.cluster_count; n++) {
+        int rc = resource_read_cluster(volume, &volume->fdc, n, &cluster, &offset);
+
+        if (rc != 0) {
+            report(checker, "%s", volume->error);
+            continue;
+        }
+        for (uint32_t i = 0; i < cluster.total; i++)
+            check_descriptor(checker, (uint64_t)n * volume->fdc.per_cluster + i,
+                             !cluster_bit(&cluster, i));
+    }
+    return 0;
+}
+
+/* ---- directories ---- */
+
+struct visit {
+    struct checker *checker;
+    const struct vmfs_inode *dir;
+    unsigned depth;
+};
+
+static int check_directory(struct checker *checker, const struct vmfs_inode *dir, unsigned depth);
+
+/* A name that leads nowhere, or a second one. */
+static void bad_name(struct visit *visit, uint64_t position)
+{
+    if (visit->checker->check->repair)
+        repaired(visit->checker,
+                 dir_drop(visit->checker->volume, visit->dir->fd.address, position));
+}
+
+static int check_entry(void *context, uint64_t position, struct vmfs_dirent *entry)
+{
+    struct visit *visit = context;
+    struct checker *checker = visit->checker;
+    struct vmfs_resource *resource;
+    struct vmfs_inode inode;
+    uint64_t item;
+    int rc;
+
+    if (dirent_is_free(entry) || strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0)
+        return 0;
+    resource = resource_of_address(checker->volume, entry->fd_address, &item);
+    rc = resource != &checker->volume->fdc || item >= resource->item_count
+             ? -ENOENT
+             : inode_read(checker->volume, entry->fd_address, &inode);
+    if (rc == 0 && inode.fd.generation != entry->generation)
+        rc = -ENOENT;
+    if (rc != 0) {
+        report(checker, "\"%s\" in directory 0x%08x leads to 0x%08x, which is no file of that name",
+               entry->name, visit->dir->fd.address, entry->fd_address);
+        bad_name(visit, position);
+        return 0;
+    }
+    if (bit_get(checker->named, item)) {
+        report(checker, "\"%s\" is a second name of file 0x%08x", entry->name, entry->fd_address);
+        bad_name(visit, position);
+        return 0;
+    }
+    bit_set(checker->named, item);
+    if (entry->type == VMFS_TYPE_DIRECTORY)
+        return check_directory(checker, &inode, visit->depth + 1);
+    return 0;
+}
+
+static int check_directory(struct checker *checker, const struct vmfs_inode *dir, unsigned depth)
+{
+    struct visit visit = {.checker = checker, .dir = dir, .depth = depth};
+    int rc;
+
+    if (depth > MAX_DEPTH) {
+        report(checker, "directories nest deeper than %u", MAX_DEPTH);
+        return 0;
+    }
+    rc = dir_each(checker->volume, dir, check_entry, &visit);
+    if (rc != 0)
+        report(checker, "directory 0x%08x: %s", dir->fd.address, checker->volume->error);
+    return 0;
+}
+
+/* ---- bitmaps ---- */
+
+/* Compares one cluster with what files use; true when it was changed. */
+static bool check_cluster(struct checker *checker, const struct vmfs_resource *resource,
+                          struct vmfs_cluster *cluster)
+{
+    const uint8_t *used = used_bits(checker, resource);
+    uint64_t first = (uint64_t)cluster->number * resource->per_cluster;
+    uint32_t lost = 0, missing = 0, counted = 0;
+
+    for (uint32_t i = 0; i < cluster->total; i++) {
+        bool is_used = bit_get(used, first + i);
+
+        lost += !is_used && !cluster_bit(cluster, i);
+        missing += is_used && cluster_bit(cluster, i);
+        cluster_set_bit(cluster, i, !is_used);
+        counted += !is_used;
+    }
+    if (lost > 0)
+        report(checker, "%s cluster %u: %u items marked used that no file owns", resource->name,
+               cluster->number, lost);
+    if (missing > 0)
+        report(checker, "%s cluster %u: %u items in use and marked free", resource->name,
+               cluster->number, missing);
+    if (lost == 0 && missing == 0 && cluster->free != counted)
+        report(checker, "%s cluster %u: counts %u free items, has %u", resource->name,
+               cluster->number, cluster->free, counted);
+    else if (lost == 0 && missing == 0)
+        return false;
+    cluster->free = counted;
+    return true;
+}
+
+static void check_bitmap(struct checker *checker, struct vmfs_resource *resource)
+{
+    struct vmfs_cluster cluster;
+    uint64_t offset;
+
+    for (uint32_t n = 0; n < resource->cluster_count; n++) {
+        if (resource_read_cluster(checker->volume, resource, n, &cluster, &offset) != 0) {
+            report(checker, "%s", checker->volume->error);
+            continue;
+        }
+        if (check_cluster(checker, resource, &cluster) && checker->check->repair)
+            repaired(checker, volume_write(checker->volume, offset, &cluster, sizeof(cluster)));
+    }
+}
+
+/* Journal blocks belong to no file but to a heartbeat slot. */
+static int mark_journals(struct checker *checker)
+{
+    for (unsigned i = 0; i < VMFS5_SLOT_COUNT; i++) {
+        struct vmfs_slot slot;
+        int rc = volume_read(checker->volume, VMFS_SLOTS_OFFSET + i * VMFS_SLOT_SIZE, &slot,
+                             sizeof(slot));
+
+        if (rc != 0)
+            return rc;
+        if (slot.journal_address != 0)
+            mark_address(checker, slot.journal_address);
+    }
+    return 0;
+}
+
+static int run(struct checker *checker)
+{
+    struct vmfs_volume *volume = checker->volume;
+    struct vmfs_inode root, sdd;
+    int rc = inode_read(volume, VMFS_FD_ROOT, &root);
+
+    if (rc != 0)
+        return rc;
+    bit_set(checker->named, 0);
+    check_directory(checker, &root, 0);
+    if (inode_read(volume, VMFS_FD_SDD, &sdd) == 0 && (sdd.fd.mode & 040000) != 0)
+        check_directory(checker, &sdd, 0);
+    check_descriptors(checker);
+    rc = mark_journals(checker);
+    if (rc != 0)
+        return rc;
+    check_bitmap(checker, &volume->fbb);
+    check_bitmap(checker, &volume->sbc);
+    check_bitmap(checker, &volume->pbc);
+    return checker->check->repaired > 0 ? vmfs_flush(volume) : 0;
+}
+
+int vmfs_check(struct vmfs_volume *volume, struct vmfs_check *check)
+{
+    struct checker checker = {.volume = volume, .check = check};
+    int rc = check->repair ? vmfs_begin(volume) : 0;
+
+    if (rc != 0)
+        return rc;
+    check->findings = check->repaired = 0;
+    checker.used_fb = calloc(volume->fbb.item_count / 8 + 1, 1);
+    checker.used_sb = calloc(volume->sbc.item_count / 8 + 1, 1);
+    checker.used_pb = calloc(volume->pbc.item_count / 8 + 1, 1);
+    checker.named = calloc(volume->fdc.item_count / 8 + 1, 1);
+    if (checker.used_fb == NULL || checker.used_sb == NULL || checker.used_pb == NULL ||
+        checker.named == NULL)
+        rc = vmfs_fail(volume, -ENOMEM, "out of memory");
+    else
+        rc = run(&checker);
+    free(checker.used_fb);
+    free(checker.used_sb);
+    free(checker.used_pb);
+    free(checker.named);
+    if (check->repair)
+        vmfs_end(volume);
+    return rc;
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* Files as users see them: open, create, grow, read, write, map, remove. */
+#include "block/vmfs/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct vmfs_file *file_new(struct vmfs_volume *volume, enum vmfs_share share)
+{
+    struct vmfs_file *file = calloc(1, sizeof(*file));
+
+    if (file == NULL) {
+        vmfs_fail(volume, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    file->volume = volume;
+    file->share = share;
+    return file;
+}
+
+static void file_free(struct vmfs_file *file)
+{
+    map_cache_free(&file->cache);
+    free(file);
+}
+
+int vmfs_file_open(struct vmfs_volume *volume, const char *path, enum vmfs_share share,
+                   struct vmfs_file **out)
+{
+    struct vmfs_file *file = file_new(volume, share);
+    int rc;
+
+    if (file == NULL)
+        return -ENOMEM;
+    rc = path_resolve(volume, path, &file->inode);
+    if (rc == 0 && file->inode.fd.type != VMFS_TYPE_FILE && share != VMFS_SHARE_NONE)
+        rc = vmfs_fail(volume, -EINVAL, "\"%s\" is not a plain file", path);
+    if (rc == 0 && share != VMFS_SHARE_NONE)
+        rc = inode_lock(volume, &file->inode,
+                        share == VMFS_SHARE_READ ? VMFS_LOCK_READ : VMFS_LOCK_EXCLUSIVE);
+    if (rc != 0) {
+        file_free(file);
+        return rc;
+    }
+    *out = file;
+    return 0;
+}
+
+void vmfs_file_close(struct vmfs_file *file)
+{
+    if (file == NULL)
+        return;
+    if (file->share != VMFS_SHARE_NONE && inode_unlock(file->volume, &file->inode) == 0)
+        vmfs_flush(file->volume);
+    file_free(file);
+}
+
+/* The smallest mapping that holds a file of this length. */
+static enum vmfs_zla choose_zla(const struct vmfs_volume *volume, uint64_t length)
+{
+    uint64_t blocks = (length + volume->block_size - 1) >> volume->block_shift;
+
+    if (length <= volume->sbc.item_size)
+        return VMFS_ZLA_SB;
+    if (blocks <= VMFS5_FD_ADDRESSES)
+        return VMFS_ZLA_FB;
+    if (blocks <= (uint64_t)VMFS5_FD_ADDRESSES * VMFS5_PB_ENTRIES)
+        return VMFS_ZLA_PB;
+    return VMFS_ZLA_PB_DOUBLE;
+}
+
+static int add_name(struct vmfs_volume *volume, uint32_t parent, const char *name,
+                    const struct vmfs_inode *inode)
+{
+    struct vmfs_dirent entry = {.type = inode->fd.type,
+                                .fd_address = inode->fd.address,
+                                .generation = inode->fd.generation};
+
+    memcpy(entry.name, name, strlen(name));
+    return dir_add(volume, parent, &entry);
+}
+
+/* Refuses a name that is taken before any work is done; dir_add() decides. */
+static int check_absent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
+                        char name[VMFS_NAME_MAX + 1])
+{
+    struct vmfs_dirent entry;
+    uint64_t position;
+    int rc = path_parent(volume, path, parent, name);
+
+    if (rc != 0)
+        return rc;
+    rc = dir_find(volume, parent, name, &entry, &position);
+    if (rc == 0)
+        return vmfs_fail(volume, -EEXIST, "\"%s\" already exists", path);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t length,
+                     enum vmfs_allocation allocation, vmfs_progress progress, void *context,
+                     struct vmfs_file **out)
+{
+    char name[VMFS_NAME_MAX + 1];
+    struct vmfs_inode parent;
+    struct vmfs_file *file;
+    uint64_t blocks;
+    int rc = check_absent(volume, path, &parent, name);
+
+    if (rc != 0)
+        return rc;
+    file = file_new(volume, VMFS_SHARE_EXCLUSIVE);
+    if (file == NULL)
+        return -ENOMEM;
+    rc = inode_create(volume, VMFS_TYPE_FILE, &file->inode);
+    if (rc != 0) {
+        file_free(file);
+        return rc;
+    }
+    inode_set_unit(volume, &file->inode, choose_zla(volume, length));
+    if (length > inode_max_blocks(&file->inode) * file->inode.fd.unit_size)
+        rc =
+            vmfs_fail(volume, -EFBIG, "%llu bytes do not fit one file", (unsigned long long)length);
+    file->inode.fd.length = length;
+    if (rc == 0)
+        rc = inode_write(volume, &file->inode);
+    blocks = (length + file->inode.fd.unit_size - 1) / file->inode.fd.unit_size;
+    if (rc == 0 && allocation != VMFS_THIN)
+        rc = alloc_range(file, 0, blocks, allocation == VMFS_EAGERTHICK, progress, context);
+    if (rc == 0)
+        rc = vmfs_flush(volume);
+    if (rc == 0)
+        rc = add_name(volume, parent.fd.address, name, &file->inode);
+    if (rc != 0) {
+        inode_destroy(volume, &file->inode);
+        file_free(file);
+        return rc;
+    }
+    *out = file;
+    return 0;
+}
+
+int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
+{
+    char name[VMFS_NAME_MAX + 1];
+    struct vmfs_dirent entries[2];
+    struct vmfs_inode parent;
+    struct vmfs_file *dir;
+    int rc = check_absent(volume, path, &parent, name);
+
+    if (rc != 0)
+        return rc;
+    dir = file_new(volume, VMFS_SHARE_EXCLUSIVE);
+    if (dir == NULL)
+        return -ENOMEM;
+    rc = inode_create(volume, VMFS_TYPE_DIRECTORY, &dir->inode);
+    if (rc != 0) {
+        file_free(dir);
+        return rc;
+    }
+    memset(entries, 0, sizeof(entries));
+    for (int i = 0; i < 2; i++) {
+        const struct vmfs_inode *target = i == 0 ? &dir->inode : &parent;
+
+        entries[i].type = VMFS_TYPE_DIRECTORY;
+        entries[i].fd_address = target->fd.address;
+        entries[i].generation = target->fd.generation;
+        memcpy(entries[i].name, "..", i + 1);
+    }
+    rc = alloc_write(dir, 0, entries, sizeof(entries));
+    dir->inode.fd.length = sizeof(entries);
+    if (rc == 0)
+        rc = inode_write(volume, &dir->inode);
+    if (rc == 0)
+        rc = vmfs_flush(volume);
+    if (rc == 0)
+        rc = add_name(volume, parent.fd.address, name, &dir->inode);
+    if (rc == 0)
+        rc = inode_unlock(volume, &dir->inode);
+    else
+        inode_destroy(volume, &dir->inode);
+    file_free(dir);
+    return rc != 0 ? rc : vmfs_flush(volume);
+}
+
+int vmfs_remove(struct vmfs_volume *volume, const char *path)
+{
+    char name[VMFS_NAME_MAX + 1];
+    struct vmfs_inode parent, inode;
+    struct vmfs_dirent entry;
+    uint64_t position;
+    int rc = vmfs_begin(volume);
+
+    if (rc != 0)
+        return rc;
+    rc = path_parent(volume, path, &parent, name);
+    if (rc == 0)
+        rc = path_resolve(volume, path, &inode);
+    if (rc == 0 && inode.fd.type != VMFS_TYPE_FILE && inode.fd.type != VMFS_TYPE_DIRECTORY &&
+        inode.fd.type != VMFS_TYPE_SYMLINK)
+        rc = vmfs_fail(volume, -EPERM, "\"%s\" is not a file or directory of a user", path);
+    if (rc == 0 && inode.fd.address == VMFS_FD_ROOT)
+        rc = vmfs_fail(volume, -EBUSY, "the root directory stays");
+    if (rc == 0 && inode.fd.type == VMFS_TYPE_DIRECTORY &&
+        inode.fd.length > 2 * sizeof(struct vmfs_dirent))
+        rc = vmfs_fail(volume, -ENOTEMPTY, "directory \"%s\" is not empty", path);
+    if (rc == 0)
+        rc = inode_lock(volume, &inode, VMFS_LOCK_EXCLUSIVE);
+    if (rc == 0)
+        rc = dir_find(volume, &parent, name, &entry, &position);
+    if (rc == 0)
+        rc = dir_drop(volume, parent.fd.address, position);
+    if (rc == 0)
+        rc = inode_destroy(volume, &inode);
+    if (rc == 0)
+        rc = vmfs_flush(volume);
+    vmfs_end(volume);
+    return rc;
+}
+
+int vmfs_rename(struct vmfs_volume *volume, const char *from, const char *to)
+{
+    char old_name[VMFS_NAME_MAX + 1], new_name[VMFS_NAME_MAX + 1];
+    struct vmfs_inode old_parent, new_parent, inode;
+    struct vmfs_dirent entry;
+    uint64_t position;
+    int rc = vmfs_begin(volume);
+
+    if (rc != 0)
+        return rc;
+    rc = path_resolve(volume, from, &inode);
+    if (rc == 0 && inode.fd.type != VMFS_TYPE_FILE)
+        rc = vmfs_fail(volume, -EINVAL, "\"%s\" is not a plain file", from);
+    if (rc == 0)
+        rc = path_parent(volume, from, &old_parent, old_name);
+    if (rc == 0)
+        rc = check_absent(volume, to, &new_parent, new_name);
+    if (rc == 0)
+        rc = inode_lock(volume, &inode, VMFS_LOCK_EXCLUSIVE);
+    if (rc != 0) {
+        vmfs_end(volume);
+        return rc;
+    }
+    rc = add_name(volume, new_parent.fd.address, new_name, &inode);
+    if (rc == 0)
+        rc = dir_find(volume, &old_parent, old_name, &entry, &position);
+    if (rc == 0)
+        rc = dir_drop(volume, old_parent.fd.address, position);
+    if (inode_unlock(volume, &inode) != 0 && rc == 0)
+        rc = -EIO;
+    vmfs_end(volume);
+    return rc != 0 ? rc : vmfs_flush(volume);
+}
+
+uint64_t vmfs_file_length(const struct vmfs_file *file)
+{
+    return file->inode.fd.length;
+}
+
+int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocation allocation,
+                     vmfs_progress progress, void *context)
+{
+    struct vmfs_fd *fd = &file->inode.fd;
+    uint64_t first, end, unit = fd->unit_size;
+    int rc = 0;
+
+    if (file->share != VMFS_SHARE_EXCLUSIVE)
+        return vmfs_fail(file->volume, -EBADF, "the file is not open for writing");
+    if (length < fd->length)
+        return vmfs_fail(file->volume, -EINVAL, "a file can grow, not shrink");
+    if (fd->zla == VMFS_ZLA_RESIDENT || length > inode_max_blocks(&file->inode) * unit)
+        return vmfs_fail(file->volume, -EFBIG,
+                         "the file's mapping (0x%x) holds at most %llu bytes: make a larger file "
+                         "and copy",
+                         fd->zla, (unsigned long long)(inode_max_blocks(&file->inode) * unit));
+    first = (fd->length + unit - 1) / unit;
+    end = (length + unit - 1) / unit;
+    if (allocation != VMFS_THIN && end > first)
+        rc =
+            alloc_range(file, first, end - first, allocation == VMFS_EAGERTHICK, progress, context);
+    if (rc == 0) {
+        fd->length = length;
+        fd->mtime_s = (uint32_t)time(NULL);
+        rc = inode_write(file->volume, &file->inode);
+    }
+    return rc != 0 ? rc : vmfs_flush(file->volume);
+}
+
+int vmfs_file_read(struct vmfs_file *file, uint64_t offset, void *buffer, size_t length)
+{
+    return map_read(file->volume, &file->cache, &file->inode, offset, buffer, length);
+}
+
+int vmfs_file_write(struct vmfs_file *file, uint64_t offset, const void *buffer, size_t length)
+{
+    struct vmfs_fd *fd = &file->inode.fd;
+    int rc;
+
+    if (file->share != VMFS_SHARE_EXCLUSIVE)
+        return vmfs_fail(file->volume, -EBADF, "the file is not open for writing");
+    if (offset > fd->length || length > fd->length - offset)
+        return vmfs_fail(file->volume, -EINVAL, "write past the end of descriptor 0x%08x",
+                         fd->address);
+    if (fd->zla != VMFS_ZLA_RESIDENT)
+        return alloc_write(file, offset, buffer, length);
+    memcpy(fd->resident + offset, buffer, length);
+    rc = inode_write(file->volume, &file->inode);
+    return rc != 0 ? rc : vmfs_flush(file->volume);
+}
+
+/* Where block n's data starts; not stored for holes and to-be-zeroed blocks. */
+static int map_unit(struct vmfs_file *file, uint64_t n, bool *stored, uint64_t *base)
+{
+    uint32_t address;
+    int rc = map_block(file->volume, &file->cache, &file->inode, n, &address);
+
+    *stored = rc == 0 && address != 0 && !vmfs_addr_decode(address).tbz;
+    return rc == 0 && *stored ? map_address(file->volume, address, base) : rc;
+}
+
+int vmfs_file_map(struct vmfs_file *file, uint64_t offset, uint64_t most, struct bdev_extent *out)
+{
+    uint64_t unit = file->inode.fd.unit_size, inside = offset % (unit == 0 ? 1 : unit), base = 0;
+    int rc;
+
+    if (file->inode.fd.zla == VMFS_ZLA_RESIDENT || file->inode.fd.type == VMFS_TYPE_RDM)
+        return vmfs_fail(file->volume, -ENOTSUP, "descriptor 0x%08x has no blocks",
+                         file->inode.fd.address);
+    if (offset >= file->inode.fd.length)
+        return vmfs_fail(file->volume, -EINVAL, "offset past the end of descriptor 0x%08x",
+                         file->inode.fd.address);
+    if (most > file->inode.fd.length - offset)
+        most = file->inode.fd.length - offset;
+    rc = map_unit(file, offset / unit, &out->stored, &base);
+    out->length = unit - inside;
+    while (rc == 0 && out->length < most) {
+        uint64_t next = 0;
+        bool stored;
+
+        rc = map_unit(file, (offset + out->length) / unit, &stored, &next);
+        if (rc != 0 || stored != out->stored || (stored && next != base + inside + out->length))
+            break;
+        out->length += unit;
+    }
+    if (rc != 0)
+        return rc;
+    if (out->length > most)
+        out->length = most;
+    if (!out->stored)
+        return 0;
+    return lvm_map(file->volume, base + inside, &out->length, &out->device, &out->device_offset);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* On-disk lock records: who holds a descriptor or a cluster, by heartbeat slot and generation. */
+#include "block/vmfs/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool holder_is_us(const struct vmfs_volume *volume, uint64_t address, uint64_t generation)
+{
+    return address == volume->slot_address && generation == volume->slot_generation;
+}
+
+static int busy(struct vmfs_volume *volume, const struct vmfs_lock *lock, uint64_t slot)
+{
+    struct vmfs_slot holder;
+
+    memset(&holder, 0, sizeof(holder));
+    volume_read(volume, slot, &holder, sizeof(holder));
+    return vmfs_fail(volume, -EBUSY, "object 0x%llx is locked by %.46s (heartbeat slot 0x%llx)",
+                     (unsigned long long)lock->address, holder.host_text, (unsigned long long)slot);
+}
+
+/* Drops the holders of a shared lock that are dead. */
+static int prune_holders(struct vmfs_volume *volume, struct vmfs_lock *lock)
+{
+    uint32_t kept = 0;
+
+    if (lock->holder_count > VMFS_LOCK_HOLDERS)
+        return vmfs_fail(volume, -EUCLEAN, "lock at 0x%llx counts %u holders; 8 fit",
+                         (unsigned long long)lock->address, lock->holder_count);
+    for (uint32_t i = 0; i < lock->holder_count; i++) {
+        struct vmfs_lock_holder holder = lock->holders[i];
+        int alive = slot_is_alive(volume, holder.slot_address, holder.slot_generation);
+
+        if (alive < 0)
+            return alive;
+        if (alive > 0)
+            lock->holders[kept++] = holder;
+    }
+    memset(&lock->holders[kept], 0, (VMFS_LOCK_HOLDERS - kept) * sizeof(lock->holders[0]));
+    lock->holder_count = kept;
+    if (kept == 0)
+        lock->mode = VMFS_LOCK_FREE;
+    return 0;
+}
+
+/* Frees the lock in memory if whoever holds it is dead. */
+static int break_if_dead(struct vmfs_volume *volume, struct vmfs_lock *lock)
+{
+    int alive;
+
+    if (lock->mode == VMFS_LOCK_READ)
+        return prune_holders(volume, lock);
+    alive = slot_is_alive(volume, lock->slot_address, lock->slot_generation);
+    if (alive < 0)
+        return alive;
+    if (alive == 0)
+        lock->mode = VMFS_LOCK_FREE;
+    return 0;
+}
+
+int lock_take(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock_mode mode)
+{
+    int rc;
+
+    if (lock->mode > VMFS_LOCK_READ)
+        return vmfs_fail(volume, -EBUSY, "object 0x%llx has a lock of mode %u",
+                         (unsigned long long)lock->address, lock->mode);
+    if (lock->mode != VMFS_LOCK_FREE) {
+        rc = break_if_dead(volume, lock);
+        if (rc != 0)
+            return rc;
+    }
+    if (lock->mode == VMFS_LOCK_EXCLUSIVE)
+        return busy(volume, lock, lock->slot_address);
+    if (lock->mode == VMFS_LOCK_READ &&
+        (mode != VMFS_LOCK_READ || lock->holder_count == VMFS_LOCK_HOLDERS))
+        return busy(volume, lock, lock->holders[0].slot_address);
+    if (mode == VMFS_LOCK_READ) {
+        struct vmfs_lock_holder *holder = &lock->holders[lock->holder_count++];
+
+        holder->slot_address = volume->slot_address;
+        holder->slot_generation = volume->slot_generation;
+        holder->host = volume->host;
+    }
+    lock->mode = mode;
+    lock->slot_address = volume->slot_address;
+    lock->slot_generation = volume->slot_generation;
+    lock->owner = volume->host;
+    lock->uptime_s = uptime_us() / 1000000u;
+    lock->token++;
+    return 0;
+}
+
+void lock_drop(struct vmfs_volume *volume, struct vmfs_lock *lock)
+{
+    if (lock->mode == VMFS_LOCK_READ) {
+        for (uint32_t i = 0; i < lock->holder_count && i < VMFS_LOCK_HOLDERS; i++) {
+            struct vmfs_lock_holder *holder = &lock->holders[i];
+
+            if (!holder_is_us(volume, holder->slot_address, holder->slot_generation))
+                continue;
+            *holder = lock->holders[--lock->holder_count];
+            memset(&lock->holders[lock->holder_count], 0, sizeof(*holder));
+            break;
+        }
+        if (lock->holder_count > 0)
+            return;
+    }
+    lock->mode = VMFS_LOCK_FREE;
+    lock->holder_count = 0;
+    memset(&lock->owner, 0, sizeof(lock->owner));
+    lock->token++;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* VMFS-5 as it lies on disk: constants and packed structures, little-endian. */
+#ifndef BACKENDS_BLOCK_VMFS_ONDISK_H
+#define BACKENDS_BLOCK_VMFS_ONDISK_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structures are read in place");
+
+#define VMFS_PACKED __attribute__((packed))
+
+/* ---- LVM: one header region at the start of every device (extent) ---- */
+#define LVM_HEADER_OFFSET  0x100000u
+#define LVM_MAGIC          0xC001D00Du
+#define LVM_MAJOR_VMFS5    5u
+#define LVM_MINOR          0x15u
+#define LVM_VOLUME_OFFSET  0x200u   /* from the header */
+#define LVM_DEVICES_OFFSET 0x7E200u /* table of device names */
+#define LVM_DEVICE_NAME    256u
+#define LVM_MAX_EXTENTS    32u
+#define LVM_PE_MAP_OFFSET  0x80200u /* first pair of PE bitmap and PE table */
+#define LVM_PE_BITMAP_SIZE 1024u
+#define LVM_PE_TABLE_SIZE  0x100000u
+#define LVM_PES_PER_MAP    8192u
+#define LVM_PE_STRIDE      128u
+#define LVM_MAX_PE_MAPS    8u
+#define LVM_PE_SIZE        (256ull << 20)
+#define LVM_DATA_OFFSET    0x1100000u /* device offset of the first PE */
+#define LVM_STATE_NORMAL   1u
+
+struct vmfs_uuid {
+    uint32_t time_lo;
+    uint32_t time_hi;
+    uint16_t random;
+    uint8_t mac[6];
+} VMFS_PACKED;
+static_assert(sizeof(struct vmfs_uuid) == 16);
+
+struct scsi_disk_id {
+    uint8_t type;
+    uint8_t length;
+    uint16_t lun;
+    uint8_t device_type;
+    uint8_t scsi_level;
+    char vendor[8];
+    char model[16];
+    char revision[4];
+    char id[44];
+} VMFS_PACKED;
+static_assert(sizeof(struct scsi_disk_id) == 78);
+
+struct lvm_header {
+    uint32_t magic;
+    uint32_t major;
+    uint32_t minor;
+    struct scsi_disk_id disk_id;
+    uint32_t sector_size;
+    uint64_t total_bytes;
+    uint32_t volume_count;
+    uint32_t pe_count;
+    uint32_t last_pe_index;
+    uint64_t generation;
+    uint64_t data_offset;
+    struct vmfs_uuid device_uuid;
+    uint64_t created_us;
+    uint64_t modified_us;
+    struct vmfs_uuid locked_by;
+    uint64_t locked_us;
+    uint32_t unknown;
+    uint32_t pe_map_count;
+    uint64_t extended_offset;
+    uint32_t metadata_align;
+    uint32_t pe_count_v6;
+    uint32_t flags;
+} VMFS_PACKED;
+static_assert(offsetof(struct lvm_header, total_bytes) == 0x5E);
+static_assert(offsetof(struct lvm_header, data_offset) == 0x7A);
+static_assert(offsetof(struct lvm_header, pe_map_count) == 0xBE);
+static_assert(sizeof(struct lvm_header) == 0xD6);
+
+struct lvm_volume {
+    uint64_t size;
+    uint64_t generation;
+    uint32_t state;
+    char name[64];
+    struct vmfs_uuid uuid;
+    uint32_t snapshot_id;
+    uint64_t created_us;
+    uint32_t index;
+    uint32_t pe_count;
+    uint64_t first_pe;
+    uint64_t last_pe;
+    uint64_t modified_us;
+    uint32_t device_count;
+    uint8_t zero[124];
+    uint32_t consumed_pes;
+    uint8_t zero2[236];
+} VMFS_PACKED;
+static_assert(offsetof(struct lvm_volume, first_pe) == 0x78);
+static_assert(offsetof(struct lvm_volume, consumed_pes) == 0x110);
+static_assert(sizeof(struct lvm_volume) == 512);
+
+struct lvm_pe {
+    uint8_t used;
+    uint32_t id;
+    uint32_t volume_index;
+    uint64_t device_offset;
+    uint64_t volume_offset;
+    uint64_t length;
+    uint32_t version;
+} VMFS_PACKED;
+static_assert(sizeof(struct lvm_pe) == 37);
+
+/* ---- file system: every offset from here on is a volume offset ---- */
+#define VMFS_SUPERBLOCK_OFFSET 0x200000u
+#define VMFS_MAGIC             0x2FABF15Eu
+#define VMFS5_MAJOR            14u
+#define VMFS5_MINOR            0x51u
+#define VMFS_LABEL_MAX         128u
+#define VMFS_FLAG_PUBLIC       0x2u /* access mode, low two bits */
+#define VMFS_FLAG_DENSE_SB     0x4u /* sub-block addresses carry two more resource bits */
+
+struct vmfs_superblock {
+    uint32_t magic;
+    uint32_t major;
+    uint8_t minor;
+    struct vmfs_uuid uuid;
+    uint32_t flags;
+    char label[VMFS_LABEL_MAX];
+    uint32_t sector_size;
+    uint64_t block_size;
+    uint32_t created_s;
+    uint32_t snapshot_id;
+    struct vmfs_uuid volume_uuid;
+    uint32_t volume_snapshot_id;
+    uint8_t zero[12];
+    uint32_t fdc_group_offset;
+    uint32_t fdc_clusters_per_group;
+    uint32_t sub_block_size;
+    uint32_t journal_slots;
+    uint64_t pb2_fd_offset;
+    uint32_t pb2_fd_address;
+    struct vmfs_uuid host;
+    uint64_t generation;
+    uint64_t sdd_fd_offset;
+    uint32_t sdd_fd_address;
+    uint8_t rest[512 - 0x111];
+} VMFS_PACKED;
+static_assert(offsetof(struct vmfs_superblock, block_size) == 0xA1);
+static_assert(offsetof(struct vmfs_superblock, fdc_group_offset) == 0xD1);
+static_assert(offsetof(struct vmfs_superblock, sdd_fd_address) == 0x10D);
+static_assert(sizeof(struct vmfs_superblock) == 512);
+
+/* ---- locks and heartbeats ---- */
+#define VMFS_LOCK_SIZE 512u
+#define VMFS_LOCK_FD   0x10C00001u
+#define VMFS_LOCK_FBB  0x10C00002u
+#define VMFS_LOCK_SBC  0x10C00003u
+#define VMFS_LOCK_PBC  0x10C00004u
+#define VMFS_LOCK_FDC  0x10C00005u
+#define VMFS_LOCK_PB2  0x10C00006u
+
+enum vmfs_lock_mode {
+    VMFS_LOCK_FREE = 0,
+    VMFS_LOCK_EXCLUSIVE = 1,
+    VMFS_LOCK_READ = 2,
+    VMFS_LOCK_MULTI_WRITER = 3,
+};
+
+#define VMFS_LOCK_HOLDERS 8u
+
+struct vmfs_lock_holder {
+    uint64_t slot_address;
+    uint64_t slot_generation;
+    struct vmfs_uuid host;
+} VMFS_PACKED;
+
+struct vmfs_lock {
+    uint32_t type;
+    uint64_t address;
+    uint64_t slot_address;
+    uint64_t slot_generation;
+    uint64_t token;
+    uint32_t mode;
+    struct vmfs_uuid owner;
+    uint64_t uptime_s;
+    uint32_t holder_count;
+    struct vmfs_lock_holder holders[VMFS_LOCK_HOLDERS];
+    uint8_t rest[512 - 0x144];
+} VMFS_PACKED;
+static_assert(offsetof(struct vmfs_lock, owner) == 0x28);
+static_assert(sizeof(struct vmfs_lock) == VMFS_LOCK_SIZE);
+
+#define VMFS_SLOTS_OFFSET 0x300000u
+#define VMFS5_SLOT_COUNT  2048u
+#define VMFS_SLOT_SIZE    512u
+#define VMFS_SLOT_FREE    0xABCDEF01u
+#define VMFS_SLOT_IN_USE  0xABCDEF02u
+
+struct vmfs_slot {
+    uint32_t state;
+    uint64_t address;
+    uint64_t generation;
+    uint64_t stamp_us;
+    struct vmfs_uuid host;
+    uint32_t journal_address;
+    uint32_t major;
+    uint8_t minor;
+    uint8_t lock_implementation;
+    char host_text[46];
+    uint64_t journal_offset;
+    uint8_t rest[512 - 0x6C];
+} VMFS_PACKED;
+static_assert(offsetof(struct vmfs_slot, host_text) == 0x36);
+static_assert(sizeof(struct vmfs_slot) == VMFS_SLOT_SIZE);
+
+/* ---- resource files (.fbb .fdc .pbc .sbc .pb2) ---- */
+#define VMFS5_CLUSTER_HEADER 1024u /* lock sector, then metadata sector */
+#define VMFS5_BITMAP_BYTES   64u
+
+struct vmfs_resource_header {
+    uint32_t per_cluster;
+    uint32_t clusters_per_group;
+    uint32_t group_offset;
+    uint32_t resource_size;
+    uint32_t group_size;
+    uint32_t resource_count;
+    uint32_t group_count;
+    uint32_t resource_count_high;
+    uint8_t rest[512 - 0x20];
+} VMFS_PACKED;
+static_assert(sizeof(struct vmfs_resource_header) == 512);
+
+struct vmfs_cluster {
+    struct vmfs_lock lock;
+    uint32_t number;
+    uint32_t total;
+    uint32_t free;
+    uint32_t next_free;
+    uint8_t bitmap[VMFS5_BITMAP_BYTES]; /* 1 = free, least significant bit first */
+    uint32_t type_data;                 /* .fdc: last inode generation handed out */
+    uint8_t rest[512 - 0x54];
+} VMFS_PACKED;
+static_assert(offsetof(struct vmfs_cluster, type_data) == 512 + 0x50);
+static_assert(sizeof(struct vmfs_cluster) == VMFS5_CLUSTER_HEADER);
+
+/* ---- file descriptors (inodes) ---- */
+#define VMFS5_FD_SIZE      2048u
+#define VMFS5_FD_ADDRESSES 256u
+#define VMFS5_RESIDENT_MAX 1024u
+#define VMFS5_PB_SIZE      4096u
+#define VMFS5_PB_ENTRIES   1024u
+
+enum vmfs_file_type {
+    VMFS_TYPE_DIRECTORY = 2,
+    VMFS_TYPE_FILE = 3,
+    VMFS_TYPE_SYMLINK = 4,
+    VMFS_TYPE_SYSTEM = 5,
+    VMFS_TYPE_RDM = 6,
+};
+
+enum vmfs_zla {
+    VMFS_ZLA_FB = 1,
+    VMFS_ZLA_SB = 2,
+    VMFS_ZLA_PB = 3,
+    VMFS_ZLA_PB2 = 5,
+    VMFS_ZLA_PB_DOUBLE = 0x10D0,
+    VMFS_ZLA_RESIDENT = 0x10D1,
+};
+
+struct vmfs_fd {
+    struct vmfs_lock lock;
+    uint32_t address;
+    uint32_t generation;
+    uint32_t link_count; /* 0 = free */
+    uint32_t type;
+    uint32_t flags;
+    uint64_t length;
+    uint64_t unit_size; /* bytes of one block of this file */
+    uint64_t block_count;
+    uint32_t mtime_s;
+    uint32_t ctime_s;
+    uint32_t atime_s;
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t mode;
+    uint32_t zla;
+    uint32_t tbz_count;
+    uint32_t cow_count;
+    uint32_t new_count;
+    uint8_t unused[0x18];
+    uint32_t tbz_shift; /* 0x6C */
+    uint8_t unused2[0x19];
+    uint8_t unit_shift; /* 0x89 */
+    uint8_t unused3[512 - 0x8A];
+    union {
+        uint32_t addresses[VMFS5_FD_ADDRESSES];
+        uint8_t resident[VMFS5_RESIDENT_MAX];
+    };
+} VMFS_PACKED;
+static_assert(offsetof(struct vmfs_fd, zla) == 512 + 0x44);
+static_assert(offsetof(struct vmfs_fd, tbz_shift) == 512 + 0x6C);
+static_assert(offsetof(struct vmfs_fd, unit_shift) == 512 + 0x89);
+static_assert(offsetof(struct vmfs_fd, addresses) == 0x400);
+static_assert(sizeof(struct vmfs_fd) == VMFS5_FD_SIZE);
+
+/* ---- directories ---- */
+#define VMFS_NAME_MAX 127u
+
+struct vmfs_dirent {
+    uint32_t type; /* 0 = free record */
+    uint32_t fd_address;
+    uint32_t generation;
+    char name[VMFS_NAME_MAX + 1];
+} VMFS_PACKED;
+static_assert(sizeof(struct vmfs_dirent) == 140);
+
+#endif

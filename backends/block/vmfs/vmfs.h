@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmfs: VMware's file system on a block device, read and written in place. No globals, no threads.
+ *
+ * A volume belongs to one process at a time per handle. Many processes of one host may open the
+ * same volume: each takes a heartbeat slot of its own, metadata changes are serialised by a host
+ * lock on the device plus VMFS's on-disk lock records, and a file opened for writing is locked on
+ * disk against every other opener.
+ *
+ * Every write is ordered so that a crash leaves either the old or the new state, or blocks marked
+ * used that nobody owns, which vmfs_check() gives back. What a call has returned 0 for is on
+ * stable storage.
+ *
+ * Functions return 0 or a negative errno; vmfs_error() then says what was wrong and where.
+ */
+#ifndef BACKENDS_BLOCK_VMFS_VMFS_H
+#define BACKENDS_BLOCK_VMFS_VMFS_H
+
+#include "block/bdev.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VMFS_ERROR_MAX 256
+#define VMFS_UUID_TEXT 36 /* "xxxxxxxx-xxxxxxxx-xxxx-xxxxxxxxxxxx" and NUL */
+
+struct vmfs_volume;
+struct vmfs_file;
+
+/* ---- making and finding volumes ---- */
+
+struct vmfs_mkfs {
+    const char *label;   /* at most 127 bytes */
+    uint32_t block_size; /* bytes: 1, 2, 4 or 8 MiB; 0 = 1 MiB */
+};
+
+/*
+ * Makes an empty VMFS-5 volume on all of the device, destroying what it holds. -EINVAL with
+ * `error` set when the device is too small (274 MiB at least), too large (16 TiB at most) or the
+ * label too long.
+ */
+int vmfs_mkfs(struct bdev *dev, const struct vmfs_mkfs *options, char error[VMFS_ERROR_MAX]);
+
+struct vmfs_probe {
+    char label[129];
+    char uuid[VMFS_UUID_TEXT];
+    uint32_t major, minor; /* of the file system */
+    uint32_t extent, extent_count;
+};
+
+/* Looks whether a device is the first extent of a volume. -ENODEV when it is not. */
+int vmfs_probe(struct bdev *dev, struct vmfs_probe *out);
+
+/* ---- volumes ---- */
+
+enum vmfs_open_flags {
+    VMFS_OPEN_WRITE = 1,
+    VMFS_OPEN_BREAK_DEAD = 2, /* clear heartbeats of other hosts that have stopped beating */
+};
+
+/*
+ * Opens the volume that lies on `devices` (all its extents, in any order). The devices stay the
+ * caller's and must outlive the volume. Opening for writing takes a heartbeat slot; -EBUSY when
+ * another host uses the volume or may have crashed with it (VMFS_OPEN_BREAK_DEAD mends that, after
+ * 20 seconds of watching); -EUCLEAN when the metadata contradicts itself; -ENOTSUP for versions
+ * other than VMFS-5.
+ */
+int vmfs_open(struct bdev *const *devices, unsigned count, unsigned flags, struct vmfs_volume **out,
+              char error[VMFS_ERROR_MAX]);
+
+/* Releases the heartbeat slot and frees the volume; every file must have been closed. */
+void vmfs_close(struct vmfs_volume *volume);
+
+/* Whether the volume was opened with VMFS_OPEN_WRITE. */
+bool vmfs_is_writable(const struct vmfs_volume *volume);
+
+/* What the last failed call on this volume found wrong. */
+const char *vmfs_error(const struct vmfs_volume *volume);
+
+/*
+ * Beats the heart when it is due. A writer calls it at least every 3 seconds, also while idle.
+ * -ESTALE when the slot was lost: the volume then refuses every further change.
+ */
+int vmfs_heartbeat(struct vmfs_volume *volume);
+
+struct vmfs_info {
+    char label[129];
+    char uuid[VMFS_UUID_TEXT];
+    uint32_t major, minor;
+    uint32_t block_size, sub_block_size;
+    uint64_t size; /* bytes of the logical volume */
+    uint64_t blocks, blocks_free;
+    uint64_t sub_blocks, sub_blocks_free;
+    uint64_t pointer_blocks, pointer_blocks_free;
+    uint64_t files, files_free;
+};
+
+int vmfs_get_info(struct vmfs_volume *volume, struct vmfs_info *out);
+
+/* ---- names ---- */
+
+struct vmfs_stat {
+    uint32_t type; /* enum vmfs_file_type */
+    uint32_t mode;
+    uint32_t mtime_s;
+    uint64_t length;    /* bytes */
+    uint64_t allocated; /* bytes */
+    uint32_t address;
+};
+
+/* Paths are relative to the root, parts separated by "/"; "." and ".." are not resolved. */
+int vmfs_stat(struct vmfs_volume *volume, const char *path, struct vmfs_stat *out);
+
+/* Calls `visit` for each entry but "." and ".."; a non-zero return ends the walk and is returned.
+ */
+int vmfs_list(struct vmfs_volume *volume, const char *path,
+              int (*visit)(void *context, const char *name, const struct vmfs_stat *stat),
+              void *context);
+
+int vmfs_mkdir(struct vmfs_volume *volume, const char *path);
+
+/* Removes a file and its blocks, or an empty directory. -EBUSY when the file is open elsewhere. */
+int vmfs_remove(struct vmfs_volume *volume, const char *path);
+
+/*
+ * Gives a plain file another name. A crash between may leave both names; vmfs_check() drops one.
+ */
+int vmfs_rename(struct vmfs_volume *volume, const char *from, const char *to);
+
+/* ---- files ---- */
+
+enum vmfs_share {
+    VMFS_SHARE_NONE,      /* look only: no lock, data may change underneath */
+    VMFS_SHARE_READ,      /* shared lock: other readers yes, writers no */
+    VMFS_SHARE_EXCLUSIVE, /* the only opener; may write */
+};
+
+int vmfs_file_open(struct vmfs_volume *volume, const char *path, enum vmfs_share share,
+                   struct vmfs_file **out);
+
+/* Releases the lock. The volume must still be open. */
+void vmfs_file_close(struct vmfs_file *file);
+
+enum vmfs_allocation {
+    VMFS_THIN,        /* blocks when first written */
+    VMFS_ZEROEDTHICK, /* blocks now, zeroed when first written */
+    VMFS_EAGERTHICK,  /* blocks now, zeroed now */
+};
+
+/* Called between pieces of long work with bytes done and bytes in all; may be NULL. */
+typedef void (*vmfs_progress)(void *context, uint64_t done, uint64_t total);
+
+/*
+ * Makes a file of `length` bytes that reads as zeros and opens it exclusively. The name appears
+ * only when the file is complete. Small files (up to one sub-block) get a sub-block.
+ */
+int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t length,
+                     enum vmfs_allocation allocation, vmfs_progress progress, void *context,
+                     struct vmfs_file **out);
+
+uint64_t vmfs_file_length(const struct vmfs_file *file);
+
+/* Grows the file; the new part reads as zeros and is allocated as asked. */
+int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocation allocation,
+                     vmfs_progress progress, void *context);
+
+/* Reads any range inside the file's length; -EINVAL past it. */
+int vmfs_file_read(struct vmfs_file *file, uint64_t offset, void *buffer, size_t length);
+
+/*
+ * Writes any range inside the file's length, allocating what it touches. What was newly allocated
+ * is on stable storage when it returns; overwritten data is so only after vmfs_flush().
+ */
+int vmfs_file_write(struct vmfs_file *file, uint64_t offset, const void *buffer, size_t length);
+
+int vmfs_flush(struct vmfs_volume *volume);
+
+/*
+ * Where a byte of the file lies, and for how long that stays contiguous (at most `most` bytes).
+ * What is not stored is written with vmfs_file_write() only.
+ */
+int vmfs_file_map(struct vmfs_file *file, uint64_t offset, uint64_t most, struct bdev_extent *out);
+
+/* ---- checking ---- */
+
+struct vmfs_check {
+    bool repair;
+    void (*report)(void *context, const char *finding);
+    void *context;
+    unsigned findings, repaired; /* filled in */
+};
+
+/*
+ * Walks every file and directory and compares them with the allocation bitmaps. With `repair` the
+ * volume must be open for writing and unused by others.
+ */
+int vmfs_check(struct vmfs_volume *volume, struct vmfs_check *check);
+
+#endif

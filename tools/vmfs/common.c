@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages, progress, sizes and targets of vmfstool. */
+#include "vmfstool.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+int complain(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("vmfstool: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return 1;
+}
+
+int target_open(const struct options *options, const char *target, bool writable,
+                struct datastore *out, const char **path)
+{
+    unsigned flags =
+        (writable ? VMFS_OPEN_WRITE : 0) | (options->break_dead ? VMFS_OPEN_BREAK_DEAD : 0);
+    char label[DATASTORE_LABEL_MAX + 1], error[STORE_ERROR_MAX];
+    int rc = datastore_split(target, label, path);
+
+    if (rc == -EINVAL)
+        return complain("\"%s\" is not of the form \"[label] dir/name\"", target);
+    if (rc == -ENOENT && options->device_count == 0)
+        return complain("\"%s\" names no volume: write \"[label] %s\" or give --device", target,
+                        target);
+    if (options->device_count > 0) {
+        if (rc == -ENOENT)
+            *path = target;
+        rc = datastore_open_paths(options->devices, options->device_count, flags, out, error);
+    } else {
+        rc = datastore_find(label, flags, out, error);
+    }
+    return rc == 0 ? 0 : complain("%s", error);
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+void progress_show(void *context, uint64_t done, uint64_t total)
+{
+    struct progress *progress = context;
+    uint64_t now = now_us();
+
+    if (progress->started_us == 0)
+        progress->started_us = now;
+    if (!isatty(STDERR_FILENO) || now - progress->started_us < 2000000u ||
+        now - progress->shown_us < 200000u)
+        return;
+    progress->shown_us = now;
+    fprintf(stderr, "\r%s: %llu of %llu MiB (%llu%%)", progress->what,
+            (unsigned long long)(done >> 20), (unsigned long long)(total >> 20),
+            total == 0 ? 100ull : (unsigned long long)(done * 100 / total));
+}
+
+void progress_end(struct progress *progress)
+{
+    if (progress->shown_us != 0)
+        fputc('\n', stderr);
+}
+
+void json_string(const char *text)
+{
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20)
+            printf("\\u%04x", c);
+        else
+            putchar(c);
+    }
+    putchar('"');
+}
+
+bool parse_size(const char *text, uint64_t *out)
+{
+    static const char units[] = "kmgt";
+    char *end;
+    const char *unit;
+    unsigned shift = 0;
+    unsigned long long value;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    if (errno != 0)
+        return false;
+    if (*end != '\0') {
+        unit = strchr(units, tolower((unsigned char)*end));
+        if (unit == NULL || *unit == '\0' || end[1] != '\0')
+            return false;
+        shift = 10 * (unsigned)(unit - units + 1);
+    }
+    if (value > UINT64_MAX >> shift)
+        return false;
+    *out = (uint64_t)value << shift;
+    return true;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* vmfstool: makes and manages VMFS volumes and the virtual disks on them. */
+#include "vmfstool.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "Usage: vmfstool [OPTIONS] ACTION\n"
+    "\n"
+    "A TARGET is \"[label] dir/name\" (the volume is found by its label among this machine's "
+    "disks)\n"
+    "or, with --device, a path on that volume.\n"
+    "\n"
+    "Volumes:\n"
+    "  -C, --createfs vmfs5 DEVICE      make a file system on all of DEVICE (or an image file);\n"
+    "        -S, --setfsname LABEL      its label\n"
+    "        -b, --blocksize SIZE       1m (default), 2m, 4m or 8m\n"
+    "  -P, --queryfs TARGET             show size, space and version\n"
+    "  check [--repair] TARGET          compare files with the allocation bitmaps\n"
+    "\n"
+    "Virtual disks:\n"
+    "  -c, --createvirtualdisk SIZE TARGET.vmdk\n"
+    "        -d, --diskformat thin|zeroedthick|eagerzeroedthick\n"
+    "  -i, --import SOURCE TARGET.vmdk  copy a raw file, a disk or a VMDK into the volume; --raw\n"
+    "  export TARGET.vmdk FILE          write the disk's contents as a raw file\n"
+    "  -X, --extendvirtualdisk SIZE TARGET.vmdk\n"
+    "  -E, --renamevirtualdisk OLD.vmdk NEW.vmdk\n"
+    "  -U, --deletevirtualdisk TARGET.vmdk\n"
+    "\n"
+    "Files:\n"
+    "  ls TARGET   cat TARGET   put FILE TARGET   mkdir TARGET   rm TARGET\n"
+    "\n"
+    "  --device PATH   the volume's device or image (once for each of its extents)\n"
+    "  --break-dead    take over from a host that died with the volume open\n"
+    "  --json          machine-readable output of ls, queryfs and check\n";
+
+enum long_only { OPT_DEVICE = 256, OPT_BREAK_DEAD, OPT_JSON, OPT_RAW, OPT_REPAIR, OPT_HELP };
+
+static const struct option long_options[] = {
+    {"createfs", required_argument, NULL, 'C'},
+    {"setfsname", required_argument, NULL, 'S'},
+    {"blocksize", required_argument, NULL, 'b'},
+    {"queryfs", no_argument, NULL, 'P'},
+    {"createvirtualdisk", required_argument, NULL, 'c'},
+    {"diskformat", required_argument, NULL, 'd'},
+    {"import", required_argument, NULL, 'i'},
+    {"extendvirtualdisk", required_argument, NULL, 'X'},
+    {"renamevirtualdisk", required_argument, NULL, 'E'},
+    {"deletevirtualdisk", no_argument, NULL, 'U'},
+    {"device", required_argument, NULL, OPT_DEVICE},
+    {"break-dead", no_argument, NULL, OPT_BREAK_DEAD},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"raw", no_argument, NULL, OPT_RAW},
+    {"repair", no_argument, NULL, OPT_REPAIR},
+    {"help", no_argument, NULL, OPT_HELP},
+    {0},
+};
+
+static bool parse_allocation(const char *text, enum vmfs_allocation *out)
+{
+    if (strcmp(text, "thin") == 0)
+        *out = VMFS_THIN;
+    else if (strcmp(text, "zeroedthick") == 0)
+        *out = VMFS_ZEROEDTHICK;
+    else if (strcmp(text, "eagerzeroedthick") == 0)
+        *out = VMFS_EAGERTHICK;
+    else
+        return false;
+    return true;
+}
+
+/* What one run shall do: a letter of the options above, or a word. */
+struct action {
+    int letter; /* 0: the first argument is a word */
+    const char *argument;
+};
+
+/* Takes one option in; an exit status when it is wrong, 0 when not. */
+static int take_option(int letter, struct options *options, struct action *action)
+{
+    uint64_t size;
+
+    switch (letter) {
+    case OPT_DEVICE:
+        if (options->device_count == MAX_DEVICES)
+            return complain("a volume has at most %u extents", MAX_DEVICES);
+        options->devices[options->device_count++] = optarg;
+        return 0;
+    case OPT_BREAK_DEAD:
+        options->break_dead = true;
+        return 0;
+    case OPT_JSON:
+        options->json = true;
+        return 0;
+    case OPT_RAW:
+        options->raw = true;
+        return 0;
+    case OPT_REPAIR:
+        options->repair = true;
+        return 0;
+    case 'S':
+        options->label = optarg;
+        return 0;
+    case 'b':
+        if (!parse_size(optarg, &size) || size > 8u << 20)
+            return complain("block size \"%s\": use 1m, 2m, 4m or 8m", optarg);
+        options->block_size = (uint32_t)size;
+        return 0;
+    case 'd':
+        if (!parse_allocation(optarg, &options->allocation))
+            return complain("disk format \"%s\": use thin, zeroedthick or eagerzeroedthick",
+                            optarg);
+        return 0;
+    case 'c':
+    case 'X':
+        if (!parse_size(optarg, &options->size) || options->size == 0)
+            return complain("size \"%s\": use a number with k, m, g or t", optarg);
+        break;
+    case 'C':
+        options->fs_type = optarg;
+        break;
+    }
+    if (action->letter != 0)
+        return complain("one action at a time; see --help");
+    action->letter = letter;
+    action->argument = optarg;
+    return 0;
+}
+
+static int run_letter(const struct options *options, const struct action *action, char **words,
+                      int count)
+{
+    if (count != 1)
+        return complain("this action takes one argument after its options, not %d; see --help",
+                        count);
+    switch (action->letter) {
+    case 'C':
+        return command_mkfs(options, words[0]);
+    case 'P':
+        return command_query(options, words[0]);
+    case 'c':
+        return command_create(options, words[0]);
+    case 'i':
+        return command_import(options, action->argument, words[0]);
+    case 'X':
+        return command_extend(options, words[0]);
+    case 'E':
+        return command_rename_disk(options, action->argument, words[0]);
+    default:
+        return command_delete_disk(options, words[0]);
+    }
+}
+
+static int run_word(const struct options *options, char **words, int count)
+{
+    static const struct {
+        const char *word;
+        int (*one)(const struct options *options, const char *target);
+        int (*two)(const struct options *options, const char *first, const char *second);
+    } commands[] = {
+        {"ls", command_list, NULL},       {"cat", command_cat, NULL},
+        {"mkdir", command_mkdir, NULL},   {"rm", command_remove, NULL},
+        {"check", command_check, NULL},   {"put", NULL, command_put},
+        {"export", NULL, command_export},
+    };
+
+    if (count == 0)
+        return complain("nothing to do; see --help");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(words[0], commands[i].word) != 0)
+            continue;
+        if (count != (commands[i].one != NULL ? 2 : 3))
+            return complain("%s: wrong number of arguments; see --help", words[0]);
+        return commands[i].one != NULL ? commands[i].one(options, words[1])
+                                       : commands[i].two(options, words[1], words[2]);
+    }
+    return complain("unknown action \"%s\"; see --help", words[0]);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.allocation = VMFS_ZEROEDTHICK, .label = ""};
+    struct action action = {0};
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "C:S:b:Pc:d:i:X:E:U", long_options, NULL)) != -1) {
+        int rc;
+
+        if (letter == OPT_HELP) {
+            fputs(usage, stdout);
+            return 0;
+        }
+        if (letter == '?')
+            return 2;
+        rc = take_option(letter, &options, &action);
+        if (rc != 0)
+            return rc;
+    }
+    if (action.letter != 0)
+        return run_letter(&options, &action, argv + optind, argc - optind);
+    return run_word(&options, argv + optind, argc - optind);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of vmfstool share. */
+#ifndef TOOLS_VMFS_VMFSTOOL_H
+#define TOOLS_VMFS_VMFSTOOL_H
+
+#include "block/datastore.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MAX_DEVICES DATASTORE_MAX_DEVICES
+
+/* The command line. */
+struct options {
+    const char *devices[MAX_DEVICES];
+    unsigned device_count;
+    const char *label;
+    const char *fs_type;
+    uint64_t size;
+    uint32_t block_size;
+    enum vmfs_allocation allocation;
+    bool break_dead;
+    bool repair;
+    bool raw; /* the source of an import is raw, whatever its first bytes say */
+    bool json;
+};
+
+/* Prints "vmfstool: ..." to standard error and returns 1, the exit status. */
+int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Opens the volume that `target` lies on: "[label] path" finds it by label, a plain path lies on
+ * the volume of --device. *path points into `target`. 0, or an exit status after a complaint.
+ */
+int target_open(const struct options *options, const char *target, bool writable,
+                struct datastore *out, const char **path);
+
+/* Prints a line of progress on a terminal when work takes longer than 2 seconds. */
+struct progress {
+    const char *what;
+    uint64_t started_us, shown_us;
+};
+void progress_show(void *progress, uint64_t done, uint64_t total);
+void progress_end(struct progress *progress);
+
+/* Prints `text` as a JSON string. */
+void json_string(const char *text);
+
+/* Parses "10g", "512m", "4096": bytes. False when it is none. */
+bool parse_size(const char *text, uint64_t *out);
+
+/* Commands: return the exit status. */
+int command_mkfs(const struct options *options, const char *device);
+int command_create(const struct options *options, const char *target);
+int command_import(const struct options *options, const char *source, const char *target);
+int command_export(const struct options *options, const char *target, const char *file);
+int command_extend(const struct options *options, const char *target);
+int command_delete_disk(const struct options *options, const char *target);
+int command_rename_disk(const struct options *options, const char *from, const char *to);
+int command_list(const struct options *options, const char *target);
+int command_cat(const struct options *options, const char *target);
+int command_put(const struct options *options, const char *file, const char *target);
+int command_mkdir(const struct options *options, const char *target);
+int command_remove(const struct options *options, const char *target);
+int command_query(const struct options *options, const char *target);
+int command_check(const struct options *options, const char *target);
+
+#endif
