@@ -9,8 +9,14 @@
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <linux/if_tun.h>
+
+#define TUN_PATH  "/dev/net/tun"
+#define TUN_MAJOR 10 /* Documentation/admin-guide/devices.txt */
+#define TUN_MINOR 200
 
 /* Set MTU and bring the interface up; `socket_fd` is any inet socket. */
 static int configure(int socket_fd, const char *ifname, unsigned mtu)
@@ -40,9 +46,25 @@ static int create(int fd, const char *ifname)
     return ioctl(fd, TUNSETPERSIST, 1);
 }
 
+/*
+ * Open the tun driver. Without udev its node isn't there before the module is; made by hand, the
+ * first open has the kernel load the module.
+ */
+static int open_driver(void)
+{
+    int fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    mkdir("/dev/net", 0755);
+    if (mknod(TUN_PATH, S_IFCHR | 0600, makedev(TUN_MAJOR, TUN_MINOR)) < 0)
+        return -1;
+    return open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+
 int uplink_open_tap(struct uplink *uplink, const char *ifname, unsigned mtu)
 {
-    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), socket_fd, result, saved;
+    int fd = open_driver(), socket_fd, result, saved;
 
     if (fd < 0)
         return -1;
