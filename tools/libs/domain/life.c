@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Making and ending guests. */
+#include "domain/life.h"
+#include "domain/devices.h"
+#include "domain/pv_build.h"
+#include "util/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_PATH "/run/corbel-xl.lock"
+/* What the limit is above the guest's memory, as Xen's own toolstack has it: room to balloon a
+ * little. */
+#define MEMORY_SLACK_KIB 1024
+#define EVENT_PORT_MAX   1023
+/* The hypervisor may need several rounds to give a large domain's memory back. */
+#define DESTROY_TIMEOUT_S 60
+
+struct creation {
+    const struct domain_config *config;
+    domid_t domid;
+    struct pv_rings rings;
+    char vm[64]; /* "/vm/UUID" */
+};
+
+static const struct store_access dom0_only = {0, -1};
+
+/* Serialises those who make guests, so that two of one name do not come up. Returns the lock to
+ * close, or -1. */
+static int take_lock(void)
+{
+    int fd = open(LOCK_PATH, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd < 0 || flock(fd, LOCK_EX) < 0) {
+        report_errno("cannot lock %s", LOCK_PATH);
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Before anything is made: is there room, and is it the only one of its kind? */
+static int check_possible(struct toolstack *ts, const struct domain_config *config)
+{
+    struct xen_domctl_getdomaininfo *list;
+    struct xen_sysctl_physinfo host;
+    int n;
+
+    if (domain_name_is_taken(ts, config->name))
+        return report_error(
+            "a domain named '%s' is there already: xl destroy it, or give another name",
+            config->name);
+    n = hv_domain_list(ts->hv, &list);
+    for (int i = 0; i < n; i++) {
+        if (memcmp(list[i].handle, config->uuid, sizeof(config->uuid)) == 0) {
+            report_error(
+                "domain %u has the UUID that '%s' would get: wait until it is gone, or set uuid",
+                list[i].domain, config->name);
+            n = -1;
+        }
+    }
+    free(list);
+    if (n < 0)
+        return -1;
+    if (hv_physinfo(ts->hv, &host) < 0)
+        return report_errno("cannot ask the hypervisor for its free memory");
+    if (host.free_pages < config->memory_kib >> 2)
+        return report_error(
+            "'%s' needs %llu MiB, the host has %llu MiB free: lower memory, destroy another "
+            "guest, or boot with a smaller dom0_mem=",
+            config->name, (unsigned long long)config->memory_kib >> 10,
+            (unsigned long long)host.free_pages >> 8);
+    return 0;
+}
+
+/* The empty domain with its limits. */
+static int make_domain(struct toolstack *ts, struct creation *creation)
+{
+    const struct domain_config *config = creation->config;
+    struct xen_domctl_createdomain request = {
+        .max_vcpus = config->max_vcpus,
+        .max_evtchn_port = EVENT_PORT_MAX,
+        .max_grant_frames = config->max_grant_frames,
+        .max_maptrack_frames = config->max_maptrack_frames,
+        .grant_opts = XEN_DOMCTL_GRANT_version(1),
+    };
+
+    memcpy(request.handle, config->uuid, sizeof(request.handle));
+    if (hv_domain_create(ts->hv, &request, &creation->domid) < 0)
+        return report_errno("the hypervisor cannot make a domain");
+    if (hv_domain_set_max_vcpus(ts->hv, creation->domid, config->max_vcpus) < 0)
+        report_errno("the hypervisor cannot give it %u vCPUs", config->max_vcpus);
+    else if (hv_domain_set_max_mem(ts->hv, creation->domid,
+                                   config->max_memory_kib + MEMORY_SLACK_KIB) < 0)
+        report_errno("the hypervisor cannot limit its memory");
+    else if ((config->cpu_weight || config->cap) &&
+             hv_domain_set_credit(ts->hv, creation->domid,
+                                  config->cpu_weight ? config->cpu_weight : 256, config->cap) < 0)
+        report_errno("the scheduler takes no cpu_weight or cap");
+    else
+        return 0;
+    hv_domain_destroy(ts->hv, creation->domid);
+    return -1;
+}
+
+/* The guest's own directory: what it may read, and the few nodes that are its own to write. */
+static bool write_guest_directory(struct xs_handle *xs, xs_transaction_t t,
+                                  const struct creation *creation)
+{
+    static const char *const own[] = {
+        "control/shutdown",
+        "control/feature-poweroff",
+        "control/feature-reboot",
+        "control/feature-suspend",
+        "control/sysrq",
+        "device/suspend/event-channel",
+        "data",
+        "drivers",
+        "feature",
+        "attr",
+        "error",
+    };
+    static const char *const shared[] = {"device", "device/suspend", "device/vbd", "device/vif",
+                                         "control"};
+    const struct domain_config *config = creation->config;
+    const struct store_access readable = {0, creation->domid};
+    char root[64];
+
+    snprintf(root, sizeof(root), "/local/domain/%u", creation->domid);
+    xs_rm(xs, t, root);
+    if (!store_make(xs, t, readable, "%s", root) ||
+        !store_write(xs, t, root, "vm", "%s", creation->vm) ||
+        !store_write(xs, t, root, "name", "%s", config->name) ||
+        !store_write(xs, t, root, "domid", "%u", creation->domid) ||
+        !store_write(xs, t, root, "memory/static-max", "%llu",
+                     (unsigned long long)config->max_memory_kib) ||
+        !store_write(xs, t, root, "memory/target", "%llu",
+                     (unsigned long long)config->memory_kib) ||
+        !store_write(xs, t, root, "control/platform-feature-multiprocessor-suspend", "1") ||
+        !store_write(xs, t, root, "control/platform-feature-xs_reset_watches", "1") ||
+        !store_write(xs, t, root, "store/port", "%u", creation->rings.store_port) ||
+        !store_write(xs, t, root, "store/ring-ref", "%llu",
+                     (unsigned long long)creation->rings.store_mfn) ||
+        !store_write(xs, t, root, "console/type", "xenconsoled") ||
+        !store_write(xs, t, root, "console/output", "pty") ||
+        !store_write(xs, t, root, "console/limit", "1048576") ||
+        !store_write(xs, t, root, "console/port", "%u", creation->rings.console_port) ||
+        !store_write(xs, t, root, "console/ring-ref", "%llu",
+                     (unsigned long long)creation->rings.console_mfn))
+        return false;
+    for (unsigned int i = 0; i < config->max_vcpus; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "cpu/%u/availability", i);
+        if (!store_write(xs, t, root, name, "%s", i < config->vcpus ? "online" : "offline"))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+        if (!store_make(xs, t, readable, "%s/%s", root, shared[i]))
+            return false;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (!store_make(xs, t, (struct store_access){creation->domid, -1}, "%s/%s", root, own[i]))
+            return false;
+    return true;
+}
+
+/* What is known of the guest beyond this run of it. */
+static bool write_vm_directory(struct xs_handle *xs, xs_transaction_t t,
+                               const struct creation *creation)
+{
+    const struct domain_config *config = creation->config;
+    const char *vm = creation->vm;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    xs_rm(xs, t, vm);
+    return store_make(xs, t, (struct store_access){0, creation->domid}, "%s", vm) &&
+           store_write(xs, t, vm, "name", "%s", config->name) &&
+           store_write(xs, t, vm, "uuid", "%s", vm + strlen("/vm/")) &&
+           store_write(xs, t, vm, "image/ostype", "linux") &&
+           store_write(xs, t, vm, "image/kernel", "%s", config->kernel) &&
+           store_write(xs, t, vm, "image/cmdline", "%s", config->cmdline) &&
+           (!config->ramdisk || store_write(xs, t, vm, "image/ramdisk", "%s", config->ramdisk)) &&
+           store_write(xs, t, vm, "on_poweroff", "%s", domain_action_name(config->on_poweroff)) &&
+           store_write(xs, t, vm, "on_reboot", "%s", domain_action_name(config->on_reboot)) &&
+           store_write(xs, t, vm, "on_crash", "%s", domain_action_name(config->on_crash)) &&
+           store_write(xs, t, vm, "start_time", "%lld.%02ld", (long long)now.tv_sec,
+                       now.tv_nsec / 10000000);
+}
+
+static bool write_nodes(struct xs_handle *xs, xs_transaction_t t, void *context)
+{
+    struct creation *creation = context;
+
+    return store_make(xs, t, dom0_only, "/vm") && write_vm_directory(xs, t, creation) &&
+           write_guest_directory(xs, t, creation) &&
+           devices_write(xs, t, creation->domid, creation->config);
+}
+
+/* From an empty domain to one that is known to all. */
+static int furnish(struct toolstack *ts, struct creation *creation)
+{
+    if (pv_build(ts->hv, creation->domid, creation->config, &creation->rings) < 0)
+        return -1;
+    if (!store_transact(ts->xs, write_nodes, creation))
+        return report_errno("cannot write the guest's nodes to xenstore");
+    if (!xs_introduce_domain(ts->xs, creation->domid, creation->rings.store_mfn,
+                             creation->rings.store_port))
+        return report_errno("xenstored does not take the guest in");
+    return devices_wait_ready(ts, creation->domid);
+}
+
+int domain_create(struct toolstack *ts, const struct domain_config *config, domid_t *domid)
+{
+    struct creation creation = {.config = config};
+    char uuid[UUID_STR_LEN];
+    int lock = take_lock();
+    int ret = -1;
+
+    if (lock < 0)
+        return -1;
+    uuid_unparse_lower(config->uuid, uuid);
+    snprintf(creation.vm, sizeof(creation.vm), "/vm/%s", uuid);
+    if (check_possible(ts, config) == 0 && make_domain(ts, &creation) == 0) {
+        ret = furnish(ts, &creation);
+        if (ret < 0)
+            domain_destroy(ts, creation.domid);
+    }
+    close(lock);
+    *domid = creation.domid;
+    return ret;
+}
+
+/* Frees what the domain holds; the hypervisor asks for several rounds when there is much. */
+static int destroy_in_hypervisor(struct toolstack *ts, domid_t domid)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    for (int i = 0; i < DESTROY_TIMEOUT_S * 1000; i++) {
+        if (hv_domain_destroy(ts->hv, domid) == 0 || errno == ESRCH)
+            return 0;
+        if (errno != EAGAIN && errno != EBUSY)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    return report_errno("the hypervisor does not destroy domain %u", domid);
+}
+
+int domain_destroy(struct toolstack *ts, domid_t domid)
+{
+    char *vm = store_read(ts->xs, XBT_NULL, "/local/domain/%u/vm", domid);
+    int ret;
+
+    hv_domain_pause(ts->hv, domid);
+    devices_remove(ts, domid);
+    ret = destroy_in_hypervisor(ts, domid);
+    xs_release_domain(ts->xs, domid);
+    store_remove(ts->xs, "/local/domain/%u", domid);
+    if (vm && strncmp(vm, "/vm/", 4) == 0 && vm[4])
+        store_remove(ts->xs, "%s", vm);
+    free(vm);
+    return ret;
+}
+
+int domain_wait_stopped(struct toolstack *ts, domid_t domid, unsigned int timeout_s)
+{
+    const time_t end = time(NULL) + timeout_s;
+    int ret = -1;
+
+    xs_watch(ts->xs, "@releaseDomain", "stopped");
+    while (ret < 0 && (!timeout_s || time(NULL) < end)) {
+        struct pollfd pfd = {.fd = xs_fileno(ts->xs), .events = POLLIN};
+        struct xen_domctl_getdomaininfo info;
+        char **event;
+
+        if (hv_domain_info(ts->hv, domid, &info) < 0 ||
+            info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)) {
+            ret = 0;
+            break;
+        }
+        poll(&pfd, 1, 1000);
+        while ((event = xs_check_watch(ts->xs)) != NULL)
+            free(event);
+    }
+    xs_unwatch(ts->xs, "@releaseDomain", "stopped");
+    return ret;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* xl shutdown, reboot: the guest is asked through control/shutdown, and may take its time. */
+#include "command.h"
+#include "domain/life.h"
+#include "util/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct request {
+    const char *what; /* "poweroff", "reboot" */
+    bool is_all;
+    bool is_waiting;
+};
+
+static int ask(struct toolstack *ts, domid_t domid, void *context)
+{
+    const struct request *request = context;
+    char control[64];
+
+    if (domid == 0)
+        return report_error("domain 0 is not asked through xl: use dom0's own %s", request->what);
+    snprintf(control, sizeof(control), "/local/domain/%u/control", domid);
+    if (!store_write(ts->xs, XBT_NULL, control, "shutdown", "%s", request->what))
+        return report_errno("cannot write %s/shutdown", control);
+    printf("Shutting down domain %u\n", domid);
+    return 0;
+}
+
+static int wait_one(struct toolstack *ts, domid_t domid, void *context)
+{
+    (void)context;
+    return domain_wait_stopped(ts, domid, 0);
+}
+
+/* Runs act on every domain but dom0. */
+static int for_all(domain_act *act, void *context)
+{
+    struct xen_domctl_getdomaininfo *list;
+    struct toolstack ts;
+    int n, status = XL_OK;
+
+    if (toolstack_open(&ts) < 0)
+        return XL_FAILED;
+    n = hv_domain_list(ts.hv, &list);
+    for (int i = 0; i < n; i++)
+        if (list[i].domain != 0 && !(list[i].flags & XEN_DOMINF_dying) &&
+            act(&ts, list[i].domain, context) < 0)
+            status = XL_FAILED;
+    free(list);
+    toolstack_close(&ts);
+    return n < 0 ? XL_FAILED : status;
+}
+
+static int run(int argc, char **argv, struct request *request)
+{
+    static const struct option options[] = {
+        {"all", no_argument, NULL, 'a'}, {"wait", no_argument, NULL, 'w'}, {0}};
+    int c, status;
+
+    while ((c = getopt_long(argc, argv, "aw", options, NULL)) != -1) {
+        if (c == 'a')
+            request->is_all = true;
+        else if (c == 'w')
+            request->is_waiting = true;
+        else
+            return command_usage(argv[0]);
+    }
+    status =
+        request->is_all ? for_all(ask, request) : command_for_domains(argc, argv, ask, request);
+    if (status != XL_OK || !request->is_waiting)
+        return status;
+    return request->is_all ? for_all(wait_one, NULL)
+                           : command_for_domains(argc, argv, wait_one, NULL);
+}
+
+int cmd_shutdown(int argc, char **argv)
+{
+    struct request request = {.what = "poweroff"};
+
+    return run(argc, argv, &request);
+}
+
+int cmd_reboot(int argc, char **argv)
+{
+    struct request request = {.what = "reboot"};
+
+    return run(argc, argv, &request);
+}
