@@ -9,11 +9,12 @@
 #ifndef CORBEL_DOMAIN_H
 #define CORBEL_DOMAIN_H
 
+#include "types.h"
+
 #include <xen/xen.h>
 #include <xen/vcpu.h>
 #include <xen/sched.h>
 
-#include "types.h"
 #include "errno.h"
 #include "spinlock.h"
 #include "mm.h"

@@ -6,6 +6,8 @@
 #ifndef CORBEL_EVENT_H
 #define CORBEL_EVENT_H
 
+#include "types.h"
+
 #include <xen/event_channel.h>
 
 #include "domain.h"
@@ -19,11 +21,12 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote_dom, evtchn_port_t 
 int evtchn_bind_virq(struct domain *d, unsigned int virq, unsigned int vcpu, evtchn_port_t *port);
 int evtchn_bind_ipi(struct domain *d, unsigned int vcpu, evtchn_port_t *port);
 int evtchn_bind_pirq(struct domain *d, unsigned int pirq, unsigned int flags, evtchn_port_t *port);
-int evtchn_close(struct domain *d, evtchn_port_t port, bool by_guest);
+int evtchn_close(struct domain *d, evtchn_port_t port);
 int evtchn_send(struct domain *d, evtchn_port_t port);
-int evtchn_status(evtchn_status_t *status);
+int evtchn_status(struct domain *d, evtchn_port_t port, evtchn_status_t *status);
 int evtchn_bind_vcpu(struct domain *d, evtchn_port_t port, unsigned int vcpu);
 int evtchn_unmask(struct domain *d, evtchn_port_t port);
+/* Closes all ports; -ERESTART_HYPERCALL: call again. -EINVAL for another domain that its controller has not paused. */
 int evtchn_reset(struct domain *d);
 
 /* From inside the hypervisor. */

@@ -3,6 +3,8 @@
 #ifndef CORBEL_GRANT_H
 #define CORBEL_GRANT_H
 
+#include "types.h"
+
 #include <xen/grant_table.h>
 
 #include "domain.h"

@@ -13,10 +13,11 @@ enum lock_rank {
     RANK_DOMCTL = 10,   /* control operations, the domain table */
     RANK_DOMAIN = 20,   /* a domain's life and vCPU set */
     RANK_IRQ = 30,      /* IRQ descriptors and PCI devices */
+    RANK_PCI = 35,      /* one PCI configuration cycle */
     RANK_GRANT = 40,    /* one grant table (two are taken in address order, second as RANK_GRANT2) */
     RANK_GRANT2 = 41,
-    RANK_EVENT = 50,    /* one domain's event channels (second of a pair: RANK_EVENT2) */
-    RANK_EVENT2 = 51,
+    RANK_EVENT = 50,    /* ties between event channels, one lock for the machine */
+    RANK_EVENT2 = 51,   /* one domain's port table */
     RANK_PAGE = 60,     /* a domain's page lists and accounting */
     RANK_SCHED = 70,    /* a run queue */
     RANK_TIMER = 80,    /* a CPU's timer queue */
