@@ -101,6 +101,9 @@ static int make_domain(struct toolstack *ts, struct creation *creation)
     else if (hv_domain_set_max_mem(ts->hv, creation->domid,
                                    config->max_memory_kib + MEMORY_SLACK_KIB) < 0)
         report_errno("the hypervisor cannot limit its memory");
+    else if (hv_set_memory_map(ts->hv, creation->domid, config->max_memory_kib) < 0 &&
+             errno != ENOSYS) /* its kernel then goes by its number of pages */
+        report_errno("the hypervisor takes no memory map for it");
     else if ((config->cpu_weight || config->cap) &&
              hv_domain_set_credit(ts->hv, creation->domid,
                                   config->cpu_weight ? config->cpu_weight : 256, config->cap) < 0)

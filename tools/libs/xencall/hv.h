@@ -65,6 +65,10 @@ int hv_domain_get_credit(struct hv *hv, domid_t domid, uint16_t *weight, uint16_
  */
 int hv_populate(struct hv *hv, domid_t domid, unsigned int order, uint64_t *frames, size_t n);
 
+/* Tells the domain's kernel that RAM reaches from 0 to kib (its e820 map); ENOSYS where that cannot
+ * be told. */
+int hv_set_memory_map(struct hv *hv, domid_t domid, uint64_t kib);
+
 /* Types the frame as a level 4 page table and keeps it so; validates everything beneath. */
 int hv_pin_l4(struct hv *hv, domid_t domid, uint64_t mfn);
 

@@ -27,6 +27,28 @@ int hv_populate(struct hv *hv, domid_t domid, unsigned int order, uint64_t *fram
     return ret;
 }
 
+int hv_set_memory_map(struct hv *hv, domid_t domid, uint64_t kib)
+{
+    /* One entry of the BIOS's format: address, size, type (1: RAM). */
+    struct __attribute__((packed)) {
+        uint64_t address;
+        uint64_t size;
+        uint32_t type;
+    } *entry = hv_buffer_alloc(hv, sizeof(*entry));
+    struct xen_foreign_memory_map map = {.domid = domid, .map.nr_entries = 1};
+    int ret;
+
+    if (!entry)
+        return -1;
+    entry->address = 0;
+    entry->size = kib << 10;
+    entry->type = 1;
+    set_xen_guest_handle(map.map.buffer, entry);
+    ret = hv_call_with(hv, __HYPERVISOR_memory_op, XENMEM_set_memory_map, &map, sizeof(map));
+    hv_buffer_free(hv, entry, sizeof(*entry));
+    return ret;
+}
+
 int hv_pin_l4(struct hv *hv, domid_t domid, uint64_t mfn)
 {
     struct mmuext_op op = {.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = mfn};
