@@ -4,3 +4,10 @@ VMFS_SRC  := $(wildcard backends/block/vmfs/*.c)
 VMDK_SRC  := $(wildcard backends/block/vmdk/*.c)
 BDISK_SRC := $(addprefix backends/block/,bdev.c bdev_file.c store_host.c datastore.c disk.c) \
              $(VMFS_SRC) $(VMDK_SRC)
+
+# The backend: what serves a vbd, apart from its two main programs.
+BLKBACK_SRC  := $(addprefix backends/block/,request.c ring.c grants.c engine.c vbd.c vbd_serve.c) \
+                $(BDISK_SRC) backends/lib/xenbus.c
+BLKBACK_LIBS := -lxengnttab -lxenevtchn -lxenstore -luring
+$(eval $(call program,corbel-blkback,backends/block/blkback.c $(BLKBACK_SRC),$(BLKBACK_LIBS)))
+$(eval $(call program,corbel-blockd,backends/block/blockd.c backends/lib/launcher.c,-lxenstore))

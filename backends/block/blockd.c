@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* corbel-blockd: starts a corbel-blkback for every virtual block device. */
+#include "lib/launcher.h"
+
+int main(void)
+{
+    const struct launcher_options options = {
+        .name = "corbel-blockd",
+        .root = "/local/domain/0/backend/vbd",
+        .program = "corbel-blkback",
+    };
+
+    return launcher_run(&options);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* engine: from disk offsets to device transfers. */
+#include "block/engine.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* A transfer of neighbouring bytes of one device. */
+#define PIECE_IOVECS 64u
+#define MAX_PIECES   256u
+
+struct piece {
+    struct engine_io *io;
+    struct piece *next_free;
+    struct bdev *dev;
+    uint64_t offset;
+    size_t length;
+    unsigned iovec_count;
+    struct iovec iovecs[PIECE_IOVECS];
+};
+
+struct engine {
+    struct disk *disk;
+    struct io_uring uring;
+    int event_fd;
+    unsigned busy;
+    struct piece pieces[MAX_PIECES];
+    struct piece *free_pieces;
+    void *bounce; /* for reads and writes that go through the disk */
+};
+
+#define BOUNCE_SIZE (1u << 20)
+
+int engine_open(struct disk *disk, struct engine **out)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    int rc;
+
+    if (engine == NULL)
+        return -ENOMEM;
+    engine->disk = disk;
+    for (unsigned i = 0; i < MAX_PIECES; i++) {
+        engine->pieces[i].next_free = engine->free_pieces;
+        engine->free_pieces = &engine->pieces[i];
+    }
+    engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (engine->event_fd < 0 || posix_memalign(&engine->bounce, 4096, BOUNCE_SIZE) != 0) {
+        rc = -ENOMEM;
+        goto fail;
+    }
+    rc = io_uring_queue_init(MAX_PIECES, &engine->uring, 0);
+    if (rc != 0)
+        goto fail;
+    rc = io_uring_register_eventfd(&engine->uring, engine->event_fd);
+    if (rc != 0) {
+        io_uring_queue_exit(&engine->uring);
+        goto fail;
+    }
+    *out = engine;
+    return 0;
+fail:
+    if (engine->event_fd >= 0)
+        close(engine->event_fd);
+    free(engine->bounce);
+    free(engine);
+    return rc;
+}
+
+/* One part of an io has come to its end. The last one tells the caller. */
+static void finish_part(struct engine *engine, struct engine_io *io, int rc)
+{
+    if (rc != 0 && io->rc == 0)
+        io->rc = rc;
+    if (--io->pending > 0)
+        return;
+    if (io->op == ENGINE_FLUSH && io->rc == 0)
+        io->rc = disk_flush(engine->disk);
+    engine->busy--;
+    io->in_use = false;
+    io->done(io, io->rc);
+}
+
+/* Does a piece by plain system calls: after a short transfer, or when io_uring refuses it. */
+static int piece_by_hand(struct piece *piece)
+{
+    uint64_t offset = piece->offset;
+    int rc = 0;
+
+    for (unsigned i = 0; i < piece->iovec_count && rc == 0; i++) {
+        const struct iovec *vec = &piece->iovecs[i];
+
+        rc = piece->io->op == ENGINE_READ
+                 ? bdev_read(piece->dev, offset, vec->iov_base, vec->iov_len)
+                 : bdev_write(piece->dev, offset, vec->iov_base, vec->iov_len);
+        offset += vec->iov_len;
+    }
+    return rc;
+}
+
+static void piece_done(struct engine *engine, struct piece *piece, int result)
+{
+    struct engine_io *io = piece->io;
+    int rc = result < 0 ? result : 0;
+
+    if (result >= 0 && (size_t)result != piece->length)
+        rc = piece_by_hand(piece);
+    piece->next_free = engine->free_pieces;
+    engine->free_pieces = piece;
+    finish_part(engine, io, rc);
+}
+
+/* Takes over what the kernel has finished. */
+static unsigned drain(struct engine *engine)
+{
+    struct io_uring_cqe *cqe;
+    unsigned completed = 0, before;
+
+    while (io_uring_peek_cqe(&engine->uring, &cqe) == 0) {
+        struct piece *piece = io_uring_cqe_get_data(cqe);
+        int result = cqe->res;
+
+        io_uring_cqe_seen(&engine->uring, cqe);
+        before = engine->busy;
+        piece_done(engine, piece, result);
+        completed += before - engine->busy;
+    }
+    return completed;
+}
+
+/* A free piece; waits for one under way when all are taken. */
+static struct piece *piece_get(struct engine *engine)
+{
+    struct piece *piece;
+
+    while (engine->free_pieces == NULL) {
+        struct io_uring_cqe *cqe;
+
+        io_uring_submit(&engine->uring);
+        if (io_uring_wait_cqe(&engine->uring, &cqe) != 0)
+            return NULL;
+        drain(engine);
+    }
+    piece = engine->free_pieces;
+    engine->free_pieces = piece->next_free;
+    return piece;
+}
+
+static void piece_submit(struct engine *engine, struct piece *piece)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&engine->uring);
+
+    if (sqe == NULL) {
+        io_uring_submit(&engine->uring);
+        sqe = io_uring_get_sqe(&engine->uring);
+    }
+    piece->io->pending++;
+    if (sqe == NULL) {
+        piece_done(engine, piece, piece_by_hand(piece) == 0 ? (int)piece->length : -EIO);
+        return;
+    }
+    if (piece->io->op == ENGINE_READ)
+        io_uring_prep_readv(sqe, piece->dev->fd, piece->iovecs, piece->iovec_count, piece->offset);
+    else
+        io_uring_prep_writev(sqe, piece->dev->fd, piece->iovecs, piece->iovec_count, piece->offset);
+    io_uring_sqe_set_data(sqe, piece);
+}
+
+/* Where in an io's memory work has got to. */
+struct cursor {
+    const struct engine_io *io;
+    unsigned segment;
+    size_t inside;
+};
+
+/* The next contiguous bytes at the cursor, at most `most`; moves on. */
+static struct iovec cursor_next(struct cursor *cursor, size_t most)
+{
+    const struct iovec *segment = &cursor->io->segments[cursor->segment];
+    struct iovec out = {.iov_base = (char *)segment->iov_base + cursor->inside,
+                        .iov_len = segment->iov_len - cursor->inside};
+
+    if (out.iov_len > most)
+        out.iov_len = most;
+    cursor->inside += out.iov_len;
+    if (cursor->inside == segment->iov_len) {
+        cursor->segment++;
+        cursor->inside = 0;
+    }
+    return out;
+}
+
+/* Sends `length` bytes at the cursor to or from a device. */
+static int transfer_stored(struct engine *engine, struct engine_io *io, struct cursor *cursor,
+                           const struct bdev_extent *extent, size_t length)
+{
+    uint64_t offset = extent->device_offset;
+
+    while (length > 0) {
+        struct piece *piece = piece_get(engine);
+
+        if (piece == NULL)
+            return -EIO;
+        piece->io = io;
+        piece->dev = extent->device;
+        piece->offset = offset;
+        piece->length = 0;
+        piece->iovec_count = 0;
+        while (length > 0 && piece->iovec_count < PIECE_IOVECS) {
+            struct iovec next = cursor_next(cursor, length);
+
+            piece->iovecs[piece->iovec_count++] = next;
+            piece->length += next.iov_len;
+            length -= next.iov_len;
+        }
+        offset += piece->length;
+        piece_submit(engine, piece);
+    }
+    return 0;
+}
+
+/* Copies between the cursor and the bounce buffer; NULL as the buffer writes zeros. */
+static void copy_cursor(struct cursor *cursor, char *buffer, size_t length, bool to_buffer)
+{
+    while (length > 0) {
+        struct iovec next = cursor_next(cursor, length);
+
+        if (buffer == NULL) {
+            memset(next.iov_base, 0, next.iov_len);
+        } else {
+            memcpy(to_buffer ? buffer : next.iov_base, to_buffer ? next.iov_base : buffer,
+                   next.iov_len);
+            buffer += next.iov_len;
+        }
+        length -= next.iov_len;
+    }
+}
+
+/* The slow path: through the disk, which knows how to read, or allocates for a write. */
+static int transfer_through_disk(struct engine *engine, struct engine_io *io, struct cursor *cursor,
+                                 uint64_t offset, size_t length)
+{
+    while (length > 0) {
+        size_t piece = length < BOUNCE_SIZE ? length : BOUNCE_SIZE;
+        int rc;
+
+        if (io->op == ENGINE_READ) {
+            rc = disk_read(engine->disk, offset, engine->bounce, piece);
+            if (rc == 0)
+                copy_cursor(cursor, engine->bounce, piece, false);
+        } else {
+            copy_cursor(cursor, engine->bounce, piece, true);
+            rc = disk_write(engine->disk, offset, engine->bounce, piece);
+        }
+        if (rc != 0)
+            return rc;
+        offset += piece;
+        length -= piece;
+    }
+    return 0;
+}
+
+/* Maps and starts everything an io covers. */
+static int start(struct engine *engine, struct engine_io *io)
+{
+    struct cursor cursor = {.io = io};
+    uint64_t offset = io->offset, length = 0;
+
+    for (unsigned i = 0; i < io->segment_count; i++)
+        length += io->segments[i].iov_len;
+    while (length > 0) {
+        struct bdev_extent extent;
+        bool read_needed;
+        int rc = disk_map(engine->disk, offset, length, &extent, &read_needed);
+
+        if (rc != 0)
+            return rc;
+        if (extent.stored)
+            rc = transfer_stored(engine, io, &cursor, &extent, extent.length);
+        else if (io->op == ENGINE_READ && !read_needed)
+            copy_cursor(&cursor, NULL, extent.length, false);
+        else
+            rc = transfer_through_disk(engine, io, &cursor, offset, extent.length);
+        if (rc != 0)
+            return rc;
+        offset += extent.length;
+        length -= extent.length;
+    }
+    return 0;
+}
+
+int engine_submit(struct engine *engine, struct engine_io *io)
+{
+    int rc;
+
+    if (engine->busy == ENGINE_MAX_IO)
+        return -EBUSY;
+    engine->busy++;
+    io->in_use = true;
+    io->rc = 0;
+    io->pending = 1; /* ours, so that `done` waits until all pieces are sent */
+    rc = start(engine, io);
+    finish_part(engine, io, rc);
+    return 0;
+}
+
+void engine_kick(struct engine *engine)
+{
+    io_uring_submit(&engine->uring);
+}
+
+int engine_fd(const struct engine *engine)
+{
+    return engine->event_fd;
+}
+
+unsigned engine_reap(struct engine *engine)
+{
+    uint64_t count;
+
+    if (read(engine->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+        return 0;
+    return drain(engine);
+}
+
+void engine_wait(struct engine *engine)
+{
+    struct io_uring_cqe *cqe;
+
+    io_uring_submit(&engine->uring);
+    if (io_uring_wait_cqe(&engine->uring, &cqe) == 0)
+        drain(engine);
+}
+
+unsigned engine_busy(const struct engine *engine)
+{
+    return engine->busy;
+}
+
+void engine_close(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    while (engine->busy > 0)
+        engine_wait(engine);
+    io_uring_queue_exit(&engine->uring);
+    close(engine->event_fd);
+    free(engine->bounce);
+    free(engine);
+}
