@@ -12,3 +12,13 @@ $(eval $(call unit_test,lib_real_kernel,tests/unit/lib/test_real_kernel.c $(LIB_
 LIB_CONTAINER_SOURCES := $(addprefix xen-like/lib/,rbtree.c rangeset.c bitmap.c)
 $(eval $(call unit_test,lib_containers,tests/unit/lib/test_containers.c $(LIB_CONTAINER_SOURCES),,$(LIB_TEST_CFLAGS)))
 $(eval $(call unit_test,lib_format,tests/unit/lib/test_format.c xen-like/lib/format.c,,$(LIB_TEST_CFLAGS)))
+
+# string.c as the hypervisor compiles it, under other names, to be compared with libc's.
+LIB_STRING_NAMES := memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr \
+                    string_copy string_starts str_to_u64 str_to_size
+$(B)/san/lib_string/freestanding.o: xen-like/lib/string.c xen-like/include/lib/string.h
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) -O2 -g $(WARN) -ffreestanding -fno-strict-aliasing $(LIB_TEST_CFLAGS) \
+	  $(foreach n,$(LIB_STRING_NAMES),-D$(n)=fs_$(n)) -c -o $@ $<
+$(eval $(call unit_test,lib_string,tests/unit/lib/test_string.c xen-like/lib/string.c xen-like/lib/cmdline.c,,$(LIB_TEST_CFLAGS)))
+$(B)/unit/lib_string: $(B)/san/lib_string/freestanding.o
