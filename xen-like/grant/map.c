@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Mapping grants into the caller's address space and taking the mappings away again. */
+#include "hypercall.h"
+#include "internal.h"
+
+#define MAP_PARTS (GNTMAP_host_map | GNTMAP_device_map)
+
+/* The counters that a mapping with these GNTMAP_* flags is counted in. */
+static uint32_t pins_of(unsigned int flags)
+{
+    bool readonly = flags & GNTMAP_readonly;
+    uint32_t pins = 0;
+
+    if (flags & GNTMAP_host_map)
+        pins |= readonly ? PIN_HOST_READ : PIN_HOST_WRITE;
+    if (flags & GNTMAP_device_map)
+        pins |= readonly ? PIN_DEVICE_READ : PIN_DEVICE_WRITE;
+    return pins;
+}
+
+static unsigned int how_of(unsigned int flags)
+{
+    return GRANT_MAPPING | (flags & GNTMAP_readonly ? GRANT_READONLY : 0);
+}
+
+/* Lets go what one mapping, or a part of one, was counted for. No TLB may hold it any more. */
+static void release(struct domain *owner, grant_ref_t ref, unsigned int flags)
+{
+    struct page_info *page = mfn_to_page(grant_active(owner->grants, ref)->mfn);
+
+    grant_unpin(owner, ref, pins_of(flags));
+    if (flags & GNTMAP_host_map)
+        grant_put_page(page, how_of(flags));
+    if (flags & GNTMAP_device_map)
+        grant_put_page(page, how_of(flags));
+}
+
+/* Pins the grant and makes the host mapping; `handle` is ours to publish. */
+static int16_t map_into(struct grant_table *mine, grant_handle_t handle, struct domain *owner,
+                        struct gnttab_map_grant_ref *op)
+{
+    struct page_info *page;
+    int status = grant_pin(owner, op->ref, current->domain->id, pins_of(op->flags),
+                           how_of(op->flags), &page);
+
+    if (status != GNTST_okay)
+        return (int16_t)status;
+    if (op->flags & GNTMAP_host_map)
+        status = arch_grant_map(op->host_addr, page_to_mfn(page), op->flags);
+    if (status != GNTST_okay) {
+        release(owner, op->ref, op->flags);
+        return (int16_t)status;
+    }
+    grant_handle_publish(mine, handle, owner, op->ref, op->flags);
+    op->handle = handle;
+    /* Without an IOMMU a device sees machine addresses: a device mapping is but a pinned frame. */
+    op->dev_bus_addr = mfn_to_paddr(page_to_mfn(page));
+    return GNTST_okay;
+}
+
+static int16_t map_one(struct gnttab_map_grant_ref *op)
+{
+    struct grant_table *mine = current->domain->grants;
+    struct domain *owner = op->dom == DOMID_SELF ? NULL : grant_find_domain(op->dom);
+    grant_handle_t handle;
+    int16_t status;
+
+    if (!(op->flags & MAP_PARTS))
+        return GNTST_bad_gntref;
+    if (!owner)
+        return GNTST_bad_domain;
+    handle = grant_handle_take(mine);
+    if (handle == HANDLE_NONE)
+        return GNTST_no_space;
+    status = map_into(mine, handle, owner, op);
+    if (status != GNTST_okay)
+        grant_handle_return(mine, handle, 0);
+    return status;
+}
+
+void grant_map_batch(struct gnttab_map_grant_ref *ops, unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++)
+        ops[i].status = map_one(&ops[i]);
+}
+
+/* Removes what `op` asks for from page tables and device tables, notes it in op->removed. */
+static int16_t remove_parts(struct grant_unmap *op)
+{
+    mfn_t mfn = grant_active(op->owner->grants, op->ref)->mfn;
+    int status;
+
+    if (op->dev_bus_addr && op->dev_bus_addr != mfn_to_paddr(mfn))
+        return GNTST_general_error;
+    if (op->host_addr && (op->flags & GNTMAP_host_map)) {
+        status = arch_grant_unmap(op->host_addr, mfn, op->new_addr, op->flags);
+        if (status != GNTST_okay)
+            return (int16_t)status;
+        op->removed |= GNTMAP_host_map;
+    }
+    if (op->dev_bus_addr && (op->flags & GNTMAP_device_map))
+        op->removed |= GNTMAP_device_map;
+    return GNTST_okay;
+}
+
+/* First half of an unmap: the mapping goes. The handle stays claimed while frames wait to be let
+ * go. */
+static void unmap_begin(struct grant_table *mine, struct grant_unmap *op)
+{
+    struct grant_mapping m;
+
+    op->removed = 0;
+    if (!grant_handle_claim(mine, op->handle, &m)) {
+        op->status = GNTST_bad_handle;
+        return;
+    }
+    op->owner = m.owner;
+    op->ref = m.ref;
+    op->flags = m.flags;
+    op->status = remove_parts(op);
+    if (!op->removed)
+        grant_handle_return(mine, op->handle, op->flags);
+}
+
+/* Second half, after the TLB flush: the frame goes. */
+static void unmap_end(struct grant_table *mine, const struct grant_unmap *op)
+{
+    unsigned int left = op->flags & ~op->removed;
+
+    release(op->owner, op->ref, op->removed | (op->flags & GNTMAP_readonly));
+    grant_handle_return(mine, op->handle, left & MAP_PARTS ? left : 0);
+}
+
+void grant_unmap_batch(struct grant_unmap *ops, unsigned int n)
+{
+    struct grant_table *mine = current->domain->grants;
+    bool flush = false;
+
+    for (unsigned int i = 0; i < n; i++) {
+        unmap_begin(mine, &ops[i]);
+        flush |= ops[i].removed & GNTMAP_host_map;
+    }
+    if (flush)
+        arch_grant_flush();
+    for (unsigned int i = 0; i < n; i++)
+        if (ops[i].removed)
+            unmap_end(mine, &ops[i]);
+}
+
+int grant_release_mappings(struct domain *d)
+{
+    struct grant_table *t = d->grants;
+    unsigned int n_released = 0;
+    struct grant_mapping m;
+
+    for (grant_handle_t h = 0; t && h < t->n_handles; h++) {
+        if (!grant_handle_claim(t, h, &m))
+            continue;
+        /* Page tables of a dying domain are never used again: no entry to remove, no TLB to flush.
+         */
+        release(m.owner, m.ref, m.flags);
+        grant_handle_return(t, h, 0);
+        if (++n_released % 64 == 0 && hypercall_preempt_check())
+            return -ERESTART_HYPERCALL;
+    }
+    return 0;
+}
