@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * platform_op (<xen/platform.h>): the control domain's view of CPUs, firmware, clock and power.
+ * What Corbel does not do (microcode, MTRRs, frequency and idle states, hot-plug, EFI) is refused
+ * with the errno Xen 4.17 gives where that feature is absent.
+ */
+#include "arch/acpi.h"
+#include "arch/cpu.h"
+#include "arch/power.h"
+#include "arch/vcpu_areas.h"
+#include "domain.h"
+#include "guest.h"
+#include "hypercall.h"
+#include "lib/string.h"
+
+#include <xen/platform.h>
+
+#define BIOS_KEYBOARD_FLAGS 0x417 /* BIOS data area: what int 16h function 2 returns */
+
+#define RESOURCE_ENTRIES_MAX 3
+#define MSR_TSC              0x10
+
+/* CPUs firmware lists; only the first runs. */
+static uint32_t cpu_count(void)
+{
+    return MAX(acpi.n_cpus, 1u);
+}
+
+static int op_settime(uint64_t seconds, uint32_t nanoseconds, uint64_t system_time)
+{
+    struct domain *d;
+
+    time_set_wallclock(seconds, nanoseconds, (s_time_t)system_time);
+    for_each_domain (d)
+        update_domain_wallclock(d);
+    return 0;
+}
+
+static int op_settime32(xen_platform_op_t *op)
+{
+    const xenpf_settime32_t *t = &op->u.settime32;
+
+    return op_settime(t->secs, t->nsecs, t->system_time);
+}
+
+static int op_settime64(xen_platform_op_t *op)
+{
+    const xenpf_settime64_t *t = &op->u.settime64;
+
+    return t->mbz ? -EINVAL : op_settime(t->secs, t->nsecs, t->system_time);
+}
+
+static int op_quirk(xen_platform_op_t *op)
+{
+    switch (op->u.platform_quirk.quirk_id) {
+    case QUIRK_NOIRQBALANCING:    /* interrupts are never moved */
+    case QUIRK_IOAPIC_BAD_REGSEL: /* the register is selected anew for each access */
+    case QUIRK_IOAPIC_GOOD_REGSEL:
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int op_firmware_info(xen_platform_op_t *op)
+{
+    xenpf_firmware_info_t *info = &op->u.firmware_info;
+
+    switch (info->type) {
+    case XEN_FW_DISK_INFO: /* real-mode BIOS calls are not made */
+    case XEN_FW_DISK_MBR_SIGNATURE:
+    case XEN_FW_VBEDDC_INFO:
+        return -ESRCH;
+    case XEN_FW_EFI_INFO: /* booted by BIOS firmware */
+        return -ENOSYS;
+    case XEN_FW_KBD_SHIFT_FLAGS:
+        if (info->index != 0)
+            return -ESRCH;
+        info->u.kbd_shift_flags = *(const volatile uint8_t *)paddr_to_virt(BIOS_KEYBOARD_FLAGS);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int op_enter_sleep(xen_platform_op_t *op)
+{
+    const xenpf_enter_acpi_sleep_t *sleep = &op->u.enter_acpi_sleep;
+
+    if (sleep->flags & XENPF_ACPI_SLEEP_EXTENDED)
+        return -EPERM; /* no hardware-reduced ACPI */
+    if (sleep->flags || sleep->sleep_state == 0 || sleep->sleep_state > 5)
+        return -EINVAL;
+    if (sleep->sleep_state != 5)
+        return -EOPNOTSUPP; /* suspend is not there yet */
+    int rc = power_set_soft_off(sleep->val_a, sleep->val_b);
+
+    if (rc == 0) {
+        machine_power_off();
+        rc = -EIO; /* it returned */
+    }
+    return rc;
+}
+
+static int op_get_cpuinfo(xen_platform_op_t *op)
+{
+    xenpf_pcpuinfo_t *info = &op->u.pcpu_info;
+    uint32_t cpu = info->xen_cpuid;
+
+    info->max_present = cpu_count() - 1;
+    if (cpu >= cpu_count()) {
+        info->flags = XEN_PCPU_FLAGS_INVALID;
+        return 0;
+    }
+    info->apic_id = acpi.cpu[cpu].apic_id;
+    info->acpi_id = acpi.cpu[cpu].acpi_id;
+    info->flags = cpu == 0 ? XEN_PCPU_FLAGS_ONLINE : 0;
+    return 0;
+}
+
+static int op_get_cpu_version(xen_platform_op_t *op)
+{
+    xenpf_pcpu_version_t *version = &op->u.pcpu_version;
+    struct cpuid_regs vendor = cpu_cpuid(0, 0);
+    uint32_t eax = cpu_cpuid(1, 0).a;
+
+    version->max_present = cpu_count() - 1;
+    memset(version->vendor_id, 0, sizeof(version->vendor_id));
+    version->family = version->model = version->stepping = 0;
+    if (version->xen_cpuid != 0)
+        return 0; /* not running: nothing is known of it */
+    memcpy(version->vendor_id, &vendor.b, 4);
+    memcpy(version->vendor_id + 4, &vendor.d, 4);
+    memcpy(version->vendor_id + 8, &vendor.c, 4);
+    version->family = eax >> 8 & 0xf;
+    version->model = eax >> 4 & 0xf;
+    version->stepping = eax & 0xf;
+    if (version->family == 6 || version->family == 15)
+        version->model |= eax >> 12 & 0xf0;
+    if (version->family == 15)
+        version->family += eax >> 20 & 0xff;
+    return 0;
+}
+
+static int op_cpu_online(xen_platform_op_t *op)
+{
+    uint32_t cpu = op->u.cpu_ol.cpuid;
+
+    return cpu >= cpu_count() ? -EINVAL : cpu == 0 ? 0 : -EOPNOTSUPP;
+}
+
+static int op_cpu_offline(xen_platform_op_t *op)
+{
+    uint32_t cpu = op->u.cpu_ol.cpuid;
+
+    /* The boot CPU cannot go; the others are off already. */
+    return cpu == 0 ? -EOPNOTSUPP : cpu >= cpu_count() ? -EINVAL : 0;
+}
+
+static int op_mem_hotadd(xen_platform_op_t *op)
+{
+    return op->u.mem_add.spfn >= op->u.mem_add.epfn ? -EINVAL : -EOPNOTSUPP;
+}
+
+static int op_core_parking(xen_platform_op_t *op)
+{
+    xenpf_core_parking_t *parking = &op->u.core_parking;
+
+    if (parking->type == XEN_CORE_PARKING_GET) {
+        parking->idle_nums = 0;
+        return 0;
+    }
+    if (parking->type != XEN_CORE_PARKING_SET)
+        return -EINVAL;
+    return parking->idle_nums == 0 ? 0 : -EOPNOTSUPP;
+}
+
+static int op_pminfo(xen_platform_op_t *op)
+{
+    return op->u.set_pminfo.type <= XEN_PM_PDC ? -ENOSYS : -EINVAL;
+}
+
+/* One register access: only the time of day by the TSC, which is what CPU monitoring tools stamp
+ * samples with. */
+static int resource_access(xenpf_resource_entry_t *e)
+{
+    if (e->rsvd)
+        return -EINVAL;
+    if (e->u.cmd != XEN_RESOURCE_OP_MSR_READ && e->u.cmd != XEN_RESOURCE_OP_MSR_WRITE)
+        return -EOPNOTSUPP;
+    if (e->idx >> 32)
+        return -EINVAL;
+    if (e->idx != MSR_TSC || e->u.cmd != XEN_RESOURCE_OP_MSR_READ)
+        return -EACCES;
+    e->val = (uint64_t)time_now();
+    return 0;
+}
+
+static int op_resource(xen_platform_op_t *op)
+{
+    const xenpf_resource_op_t *r = &op->u.resource_op;
+    xenpf_resource_entry_t entries[RESOURCE_ENTRIES_MAX];
+    uint32_t done = 0;
+
+    if (r->nr_entries == 0)
+        return 0;
+    if (r->nr_entries > RESOURCE_ENTRIES_MAX)
+        return -EINVAL;
+    if (copy_from_guest(entries, r->entries, r->nr_entries))
+        return -EFAULT;
+    if (r->cpu != 0)
+        return -ENODEV;
+    for (; done < r->nr_entries; done++) {
+        int rc = resource_access(&entries[done]);
+
+        entries[done].u.ret = rc;
+        if (rc)
+            break;
+    }
+    if (copy_to_guest(r->entries, entries, MIN(done + 1, r->nr_entries)))
+        return -EFAULT;
+    return (int)done;
+}
+
+static int op_enosys(xen_platform_op_t *op __attribute__((unused)))
+{
+    return -ENOSYS;
+}
+
+static int op_enxio(xen_platform_op_t *op __attribute__((unused)))
+{
+    return -ENXIO;
+}
+
+static int op_einval(xen_platform_op_t *op __attribute__((unused)))
+{
+    return -EINVAL;
+}
+
+static int op_eopnotsupp(xen_platform_op_t *op __attribute__((unused)))
+{
+    return -EOPNOTSUPP;
+}
+
+/* fn returns a value >= 0 on success; has_results: the structure is then copied out. */
+static const struct platform_call {
+    int (*fn)(xen_platform_op_t *op);
+    bool has_results;
+} calls[] = {
+    [XENPF_settime32] = {op_settime32, false},
+    [XENPF_settime64] = {op_settime64, false},
+    [XENPF_add_memtype] = {op_enxio, false},
+    [XENPF_del_memtype] = {op_enxio, false},
+    [XENPF_read_memtype] = {op_einval, false},
+    [XENPF_microcode_update] = {op_einval, false},
+    [XENPF_platform_quirk] = {op_quirk, false},
+    [XENPF_efi_runtime_call] = {op_enosys, false},
+    [XENPF_firmware_info] = {op_firmware_info, true},
+    [XENPF_enter_acpi_sleep] = {op_enter_sleep, false},
+    [XENPF_change_freq] = {op_enosys, false},
+    [XENPF_getidletime] = {op_enosys, false}, /* only where the control domain drives frequencies */
+    [XENPF_set_processor_pminfo] = {op_pminfo, false},
+    [XENPF_get_cpuinfo] = {op_get_cpuinfo, true},
+    [XENPF_get_cpu_version] = {op_get_cpu_version, true},
+    [XENPF_cpu_online] = {op_cpu_online, false},
+    [XENPF_cpu_offline] = {op_cpu_offline, false},
+    [XENPF_cpu_hotadd] = {op_eopnotsupp, false},
+    [XENPF_mem_hotadd] = {op_mem_hotadd, false},
+    [XENPF_core_parking] = {op_core_parking, true},
+    [XENPF_resource_op] = {op_resource, false},
+    [XENPF_get_symbol] = {op_enosys, false},
+};
+
+/* a1 = address of struct xen_platform_op. */
+int64_t hc_platform_op(uint64_t a1, uint64_t a2 __attribute__((unused)),
+                       uint64_t a3 __attribute__((unused)), uint64_t a4 __attribute__((unused)),
+                       uint64_t a5 __attribute__((unused)))
+{
+    xen_platform_op_t op;
+
+    if (guest_read(&op, a1, sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XENPF_INTERFACE_VERSION)
+        return -EACCES;
+    if (!current->domain->is_control)
+        return -EPERM;
+    if (op.cmd >= ARRAY_SIZE(calls) || !calls[op.cmd].fn)
+        return -ENOSYS;
+    int rc = calls[op.cmd].fn(&op);
+
+    if (rc >= 0 && calls[op.cmd].has_results && guest_write(a1, &op, sizeof(op)))
+        rc = -EFAULT;
+    return rc;
+}
