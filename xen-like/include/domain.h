@@ -128,6 +128,17 @@ static inline struct vcpu *current_vcpu(void);
     for (unsigned int v##_i_ = 0; v##_i_ < (d)->max_vcpus; v##_i_++)                               \
         if (((v) = (d)->vcpu[v##_i_]) != NULL)
 
+/* dom_io and dom_xen; before any other domain. */
+void domain_create_system(void);
+/* dom0 is gone: the machine follows (power off, reboot, or stop). Returns only for a reason that keeps it up. */
+void dom0_shutdown(uint8_t reason);
+/* Console key: all domains and their rooms. */
+void domain_dump_all(void);
+/* A vCPU info nobody reads, for vCPUs beyond the shared page that have registered none. */
+vcpu_info_t *vcpu_info_dummy(void);
+/* VCPUOP_register_vcpu_info: -EINVAL when registered before or not within a page of the domain. */
+int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset);
+
 /* By id, taking a reference; NULL when there is none. DOMID_SELF is the caller's. Undone by domain_put. */
 struct domain *domain_get_by_id(domid_t id);
 /* Like it, without a reference: valid until the caller returns to its guest or yields. */
