@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# Unit tests of the net backend, on its own sources.
+NET_TESTS := tests/unit/net
+$(eval $(call unit_test,net-vswitch,$(NET_TESTS)/test_vswitch.c $(NET_VSWITCH)))
+$(eval $(call unit_test,net-frames,$(NET_TESTS)/test_frames.c $(NET_FRAMES)))
+$(eval $(call unit_test,net-netif,$(NET_TESTS)/test_netif.c $(NET_RINGS)))
+$(eval $(call unit_test,net-lifecycle,$(NET_TESTS)/test_lifecycle.c $(NET)/lifecycle.c))
+$(eval $(call unit_test,net-config,$(NET_TESTS)/test_config.c $(NET)/config.c))
