@@ -84,67 +84,48 @@ void grant_map_batch(struct gnttab_map_grant_ref *ops, unsigned int n)
         ops[i].status = map_one(&ops[i]);
 }
 
-/* Removes what `op` asks for from page tables and device tables, notes it in op->removed. */
-static int16_t remove_parts(struct grant_unmap *op)
+/* Removes what `op` asks for from page tables; the removed parts (GNTMAP_*_map) are in *removed. */
+static int16_t remove_parts(const struct grant_unmap *op, const struct grant_mapping *m,
+                            unsigned int *removed)
 {
-    mfn_t mfn = grant_active(op->owner->grants, op->ref)->mfn;
+    mfn_t mfn = grant_active(m->owner->grants, m->ref)->mfn;
     int status;
 
+    *removed = 0;
     if (op->dev_bus_addr && op->dev_bus_addr != mfn_to_paddr(mfn))
         return GNTST_general_error;
-    if (op->host_addr && (op->flags & GNTMAP_host_map)) {
-        status = arch_grant_unmap(op->host_addr, mfn, op->new_addr, op->flags);
+    if (op->host_addr && (m->flags & GNTMAP_host_map)) {
+        status = arch_grant_unmap(op->host_addr, mfn, op->new_addr, m->flags);
         if (status != GNTST_okay)
             return (int16_t)status;
-        op->removed |= GNTMAP_host_map;
+        *removed |= GNTMAP_host_map;
     }
-    if (op->dev_bus_addr && (op->flags & GNTMAP_device_map))
-        op->removed |= GNTMAP_device_map;
+    if (op->dev_bus_addr && (m->flags & GNTMAP_device_map))
+        *removed |= GNTMAP_device_map;
     return GNTST_okay;
 }
 
-/* First half of an unmap: the mapping goes. The handle stays claimed while frames wait to be let
- * go. */
-static void unmap_begin(struct grant_table *mine, struct grant_unmap *op)
+static int16_t unmap_one(const struct grant_unmap *op)
 {
+    struct grant_table *mine = current->domain->grants;
     struct grant_mapping m;
+    unsigned int removed, left;
+    int16_t status;
 
-    op->removed = 0;
-    if (!grant_handle_claim(mine, op->handle, &m)) {
-        op->status = GNTST_bad_handle;
-        return;
-    }
-    op->owner = m.owner;
-    op->ref = m.ref;
-    op->flags = m.flags;
-    op->status = remove_parts(op);
-    if (!op->removed)
-        grant_handle_return(mine, op->handle, op->flags);
-}
-
-/* Second half, after the TLB flush: the frame goes. */
-static void unmap_end(struct grant_table *mine, const struct grant_unmap *op)
-{
-    unsigned int left = op->flags & ~op->removed;
-
-    release(op->owner, op->ref, op->removed | (op->flags & GNTMAP_readonly));
+    if (!grant_handle_claim(mine, op->handle, &m))
+        return GNTST_bad_handle;
+    status = remove_parts(op, &m, &removed);
+    if (removed)
+        release(m.owner, m.ref, removed | (m.flags & GNTMAP_readonly));
+    left = m.flags & ~removed;
     grant_handle_return(mine, op->handle, left & MAP_PARTS ? left : 0);
+    return status;
 }
 
 void grant_unmap_batch(struct grant_unmap *ops, unsigned int n)
 {
-    struct grant_table *mine = current->domain->grants;
-    bool flush = false;
-
-    for (unsigned int i = 0; i < n; i++) {
-        unmap_begin(mine, &ops[i]);
-        flush |= ops[i].removed & GNTMAP_host_map;
-    }
-    if (flush)
-        arch_grant_flush();
     for (unsigned int i = 0; i < n; i++)
-        if (ops[i].removed)
-            unmap_end(mine, &ops[i]);
+        ops[i].status = unmap_one(&ops[i]);
 }
 
 int grant_release_mappings(struct domain *d)

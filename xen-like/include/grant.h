@@ -50,11 +50,6 @@ struct grant_unmap {
     uint64_t host_addr, dev_bus_addr, new_addr;
     grant_handle_t handle;
     int16_t status;
-    /* The room's own, between taking the mapping away and letting the frame go. */
-    struct domain *owner;
-    grant_ref_t ref;
-    uint16_t flags;   /* GNTMAP_* of the mapping */
-    uint16_t removed; /* those of its parts that went */
 };
 void grant_unmap_batch(struct grant_unmap *ops, unsigned int n);
 void grant_copy_batch(struct gnttab_copy *ops, unsigned int n);
@@ -71,11 +66,8 @@ int arch_grant_map(uint64_t host_addr, mfn_t mfn, unsigned int flags);
 /*
  * Removes the mapping if it is one made by arch_grant_map that maps `mfn`, writable or not as
  * `flags` say (else GNTST_general_error); `new_addr` != 0: moves the PTE found at that virtual
- * address in its place (unmap_and_replace). Stale TLB entries may remain until arch_grant_flush.
+ * address in its place (unmap_and_replace). No TLB holds the mapping any more then.
  */
 int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned int flags);
-/* After a batch of arch_grant_unmap, before the frames are let go: no TLB of the current domain
- * holds them. */
-void arch_grant_flush(void);
 
 #endif
