@@ -173,29 +173,29 @@ static int run(struct daemon *daemon)
 
 int main(int argc, char **argv)
 {
-    static const struct option known[] = {{"foreground", no_argument, NULL, 'f'},
+    static const struct option known[] = {{"daemon", no_argument, NULL, 'd'},
                                           {"log-dir", required_argument, NULL, 'l'},
                                           {"pid-file", required_argument, NULL, 'p'},
                                           {0}};
     struct daemon consoled = {.log_directory = LOG_DIRECTORY};
     const char *pid_file = NULL;
-    int is_foreground = 0, c;
+    int is_daemon = 0, c;
 
     report_set_program("corbel-consoled");
-    while ((c = getopt_long(argc, argv, "fl:p:", known, NULL)) != -1) {
-        if (c == 'f') {
-            is_foreground = 1;
+    while ((c = getopt_long(argc, argv, "dl:p:", known, NULL)) != -1) {
+        if (c == 'd') {
+            is_daemon = 1;
         } else if (c == 'l') {
             consoled.log_directory = optarg;
         } else if (c == 'p') {
             pid_file = optarg;
         } else {
-            fprintf(stderr, "Usage: corbel-consoled [-f|--foreground] [-l|--log-dir DIR] "
+            fprintf(stderr, "Usage: corbel-consoled [-d|--daemon] [-l|--log-dir DIR] "
                             "[-p|--pid-file FILE]\n");
             return 2;
         }
     }
-    if (!is_foreground && daemon(0, 1) < 0) {
+    if (is_daemon && daemon(0, 1) < 0) {
         report_errno("cannot become a daemon");
         return 1;
     }

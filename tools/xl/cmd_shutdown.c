@@ -9,6 +9,7 @@
 
 struct request {
     const char *what; /* "poweroff", "reboot" */
+    const char *told; /* what the operator reads */
     bool is_all;
     bool is_waiting;
 };
@@ -23,7 +24,7 @@ static int ask(struct toolstack *ts, domid_t domid, void *context)
     snprintf(control, sizeof(control), "/local/domain/%u/control", domid);
     if (!store_write(ts->xs, XBT_NULL, control, "shutdown", "%s", request->what))
         return report_errno("cannot write %s/shutdown", control);
-    printf("Shutting down domain %u\n", domid);
+    printf("%s domain %u\n", request->told, domid);
     return 0;
 }
 
@@ -76,14 +77,14 @@ static int run(int argc, char **argv, struct request *request)
 
 int cmd_shutdown(int argc, char **argv)
 {
-    struct request request = {.what = "poweroff"};
+    struct request request = {.what = "poweroff", .told = "Shutting down"};
 
     return run(argc, argv, &request);
 }
 
 int cmd_reboot(int argc, char **argv)
 {
-    struct request request = {.what = "reboot"};
+    struct request request = {.what = "reboot", .told = "Rebooting"};
 
     return run(argc, argv, &request);
 }

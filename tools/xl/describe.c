@@ -18,6 +18,16 @@ static void set_number(json_t *object, const char *key, uint64_t number)
     json_object_set_new(object, key, json_integer((json_int_t)number));
 }
 
+/* vCPUs 0 to n-1, as the list that xl gives. */
+static void set_vcpus(json_t *object, unsigned int n)
+{
+    json_t *array = json_array();
+
+    for (unsigned int i = 0; i < n; i++)
+        json_array_append_new(array, json_integer(i));
+    json_object_set_new(object, "avail_vcpus", array);
+}
+
 static json_t *describe_disk(const struct disk_config *disk)
 {
     json_t *object = json_object();
@@ -66,7 +76,7 @@ json_t *describe_config(const struct domain_config *config)
 
     uuid_unparse_lower(config->uuid, uuid);
     set_number(build, "max_vcpus", config->max_vcpus);
-    set_number(build, "avail_vcpus", config->vcpus);
+    set_vcpus(build, config->vcpus);
     set_number(build, "max_memkb", config->max_memory_kib);
     set_number(build, "target_memkb", config->memory_kib);
     if (config->cpu_weight)
@@ -150,7 +160,7 @@ json_t *describe_domain(struct toolstack *ts, const struct xen_domctl_getdomaini
 
     uuid_unparse_lower(info->handle, uuid);
     set_number(build, "max_vcpus", info->max_vcpu_id + 1ull);
-    set_number(build, "avail_vcpus", info->nr_online_vcpus);
+    set_vcpus(build, info->nr_online_vcpus);
     set_number(build, "max_memkb", info->max_pages << 2);
     set_number(build, "target_memkb", info->tot_pages << 2);
     if (hv_domain_get_credit(ts->hv, info->domain, &weight, &cap) == 0) {

@@ -114,11 +114,54 @@ static int make_domain(struct toolstack *ts, struct creation *creation)
     return -1;
 }
 
-/* The guest's own directory: what it may read, and the few nodes that are its own to write. */
-static bool write_guest_directory(struct xs_handle *xs, xs_transaction_t t,
-                                  const struct creation *creation)
+/* The rings by which the guest reaches xenstored and its console. */
+static bool write_rings(struct xs_handle *xs, xs_transaction_t t, const char *root,
+                        const struct pv_rings *rings)
 {
-    static const char *const own[] = {
+    return store_write(xs, t, root, "store/port", "%u", rings->store_port) &&
+           store_write(xs, t, root, "store/ring-ref", "%llu",
+                       (unsigned long long)rings->store_mfn) &&
+           store_write(xs, t, root, "console/type", "xenconsoled") &&
+           store_write(xs, t, root, "console/output", "pty") &&
+           store_write(xs, t, root, "console/limit", "1048576") &&
+           store_write(xs, t, root, "console/port", "%u", rings->console_port) &&
+           store_write(xs, t, root, "console/ring-ref", "%llu",
+                       (unsigned long long)rings->console_mfn);
+}
+
+static bool write_resources(struct xs_handle *xs, xs_transaction_t t, const char *root,
+                            const struct domain_config *config)
+{
+    for (unsigned int i = 0; i < config->max_vcpus; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "cpu/%u/availability", i);
+        if (!store_write(xs, t, root, name, "%s", i < config->vcpus ? "online" : "offline"))
+            return false;
+    }
+    return store_write(xs, t, root, "memory/static-max", "%llu",
+                       (unsigned long long)config->max_memory_kib) &&
+           store_write(xs, t, root, "memory/target", "%llu",
+                       (unsigned long long)config->memory_kib);
+}
+
+/* Directories the guest may read but not write, so that it cannot put devices of its own there. */
+static bool make_shared(struct xs_handle *xs, xs_transaction_t t, const char *root, domid_t domid)
+{
+    static const char *const nodes[] = {"device", "device/suspend", "device/vbd", "device/vif",
+                                        "control"};
+
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+        if (!store_make(xs, t, (struct store_access){0, domid}, "%s/%s", root, nodes[i]))
+            return false;
+    return store_write(xs, t, root, "control/platform-feature-multiprocessor-suspend", "1") &&
+           store_write(xs, t, root, "control/platform-feature-xs_reset_watches", "1");
+}
+
+/* The few nodes that are the guest's own to write. */
+static bool make_own(struct xs_handle *xs, xs_transaction_t t, const char *root, domid_t domid)
+{
+    static const char *const nodes[] = {
         "control/shutdown",
         "control/feature-poweroff",
         "control/feature-reboot",
@@ -131,48 +174,27 @@ static bool write_guest_directory(struct xs_handle *xs, xs_transaction_t t,
         "attr",
         "error",
     };
-    static const char *const shared[] = {"device", "device/suspend", "device/vbd", "device/vif",
-                                         "control"};
-    const struct domain_config *config = creation->config;
-    const struct store_access readable = {0, creation->domid};
+
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+        if (!store_make(xs, t, (struct store_access){domid, -1}, "%s/%s", root, nodes[i]))
+            return false;
+    return true;
+}
+
+static bool write_guest_directory(struct xs_handle *xs, xs_transaction_t t,
+                                  const struct creation *creation)
+{
     char root[64];
 
     snprintf(root, sizeof(root), "/local/domain/%u", creation->domid);
     xs_rm(xs, t, root);
-    if (!store_make(xs, t, readable, "%s", root) ||
-        !store_write(xs, t, root, "vm", "%s", creation->vm) ||
-        !store_write(xs, t, root, "name", "%s", config->name) ||
-        !store_write(xs, t, root, "domid", "%u", creation->domid) ||
-        !store_write(xs, t, root, "memory/static-max", "%llu",
-                     (unsigned long long)config->max_memory_kib) ||
-        !store_write(xs, t, root, "memory/target", "%llu",
-                     (unsigned long long)config->memory_kib) ||
-        !store_write(xs, t, root, "control/platform-feature-multiprocessor-suspend", "1") ||
-        !store_write(xs, t, root, "control/platform-feature-xs_reset_watches", "1") ||
-        !store_write(xs, t, root, "store/port", "%u", creation->rings.store_port) ||
-        !store_write(xs, t, root, "store/ring-ref", "%llu",
-                     (unsigned long long)creation->rings.store_mfn) ||
-        !store_write(xs, t, root, "console/type", "xenconsoled") ||
-        !store_write(xs, t, root, "console/output", "pty") ||
-        !store_write(xs, t, root, "console/limit", "1048576") ||
-        !store_write(xs, t, root, "console/port", "%u", creation->rings.console_port) ||
-        !store_write(xs, t, root, "console/ring-ref", "%llu",
-                     (unsigned long long)creation->rings.console_mfn))
-        return false;
-    for (unsigned int i = 0; i < config->max_vcpus; i++) {
-        char name[32];
-
-        snprintf(name, sizeof(name), "cpu/%u/availability", i);
-        if (!store_write(xs, t, root, name, "%s", i < config->vcpus ? "online" : "offline"))
-            return false;
-    }
-    for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
-        if (!store_make(xs, t, readable, "%s/%s", root, shared[i]))
-            return false;
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-        if (!store_make(xs, t, (struct store_access){creation->domid, -1}, "%s/%s", root, own[i]))
-            return false;
-    return true;
+    return store_make(xs, t, (struct store_access){0, creation->domid}, "%s", root) &&
+           store_write(xs, t, root, "vm", "%s", creation->vm) &&
+           store_write(xs, t, root, "name", "%s", creation->config->name) &&
+           store_write(xs, t, root, "domid", "%u", creation->domid) &&
+           write_rings(xs, t, root, &creation->rings) &&
+           write_resources(xs, t, root, creation->config) &&
+           make_shared(xs, t, root, creation->domid) && make_own(xs, t, root, creation->domid);
 }
 
 /* What is known of the guest beyond this run of it. */
