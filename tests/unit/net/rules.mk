@@ -6,3 +6,6 @@ $(eval $(call unit_test,net-frames,$(NET_TESTS)/test_frames.c $(NET_FRAMES)))
 $(eval $(call unit_test,net-netif,$(NET_TESTS)/test_netif.c $(NET_RINGS)))
 $(eval $(call unit_test,net-lifecycle,$(NET_TESTS)/test_lifecycle.c $(NET)/lifecycle.c))
 $(eval $(call unit_test,net-config,$(NET_TESTS)/test_config.c $(NET)/config.c))
+# The data path with guests and their pages in ordinary memory.
+$(eval $(call unit_test,net-datapath,$(NET_TESTS)/test_datapath.c $(NET_TESTS)/fake_guest.c \
+    $(NET_PATH) $(NET_RINGS) $(NET_FRAMES) $(NET_VSWITCH) $(NET)/uplink/uplink.c))
