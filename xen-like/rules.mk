@@ -7,7 +7,7 @@ HV_INC    := -nostdinc -isystem $(shell $(HV_CC) -print-file-name=include) -I $(
 HV_CFLAGS := $(CSTD) $(HV_OPT) -g $(WARN) -ffreestanding -fPIE -mcmodel=small -fvisibility=hidden -fno-plt \
              -fno-stack-protector -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
              -mno-red-zone -mgeneral-regs-only -mpreferred-stack-boundary=3 -fcf-protection=none \
-             -D__XEN_TOOLS__ -DCORBEL_VERSION='"$(HV_VERSION)"' $(HV_INC) $(if $(filter 1,$(DEBUG)),,-DNDEBUG)
+             -include xen-like/include/hidden.h -D__XEN_TOOLS__ -DCORBEL_VERSION='"$(HV_VERSION)"' $(HV_INC) $(if $(filter 1,$(DEBUG)),,-DNDEBUG)
 HV_C := $(shell find xen-like -name '*.c' ! -name 'offsets.c' ! -name '*_host.c' | sort)
 HV_S := $(shell find xen-like -name '*.S' | sort)
 HV_OBJ := $(HV_C:%.c=$(B)/hv/%.o) $(HV_S:%.S=$(B)/hv/%.o)
@@ -26,7 +26,7 @@ $(B)/hv/%.o: %.c $(B)/hv/inc/.stamp
 	$(HV_CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/hv/%.o: %.S $(B)/hv/inc/offsets.h
 	@mkdir -p $(@D)
-	$(HV_CC) $(HV_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+	$(HV_CC) $(filter-out -include xen-like/include/hidden.h,$(HV_CFLAGS)) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
 HV_LINK = $(HV_CC) -nostdlib -static -no-pie -Wl,-T,$(HV_LDS) -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 # Two links: the first gives the addresses, from which the symbol table of the second is made.

@@ -22,6 +22,19 @@ void printk(enum log_level level, const char *fmt, ...) printf_like(2, 3);
  */
 void guest_printk(const struct domain *d, enum log_level level, const char *fmt, ...)
     printf_like(3, 4);
+/* Guest text (console_io): to the serial line and the ring as it is, without prefix. */
+void console_write_guest(const char *text, size_t len);
+/*
+ * Copies log text from byte number *index on (numbers only grow; older text may be gone: *index moves up) and advances
+ * *index. `clear`: later readers that start at 0 see only what comes after. Returns the bytes copied.
+ */
+size_t console_ring_read(uint64_t *index, char *buf, size_t n, bool clear);
+void console_init_early(void);
+/* Takes the serial interrupt once IRQs work. */
+void console_init_irq(void);
+/* Makes every message visible at once on the serial line, also without levels (panic). */
+void console_force(void);
+
 /* Prints the message with a backtrace and stops or reboots the machine (noreboot). Never returns. */
 void panic(const char *fmt, ...) printf_like(1, 2) noreturn;
 #define BUG_ON(cond)                                                                               \

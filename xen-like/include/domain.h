@@ -22,7 +22,7 @@
 #include "sched.h"
 #include "lib/list.h"
 #include "lib/rangeset.h"
-#include "arch/domain.h"
+#include "arch/state.h"
 
 #define DOMAIN_MAX_VCPUS 128
 #define DOMID_LIMIT DOMID_FIRST_RESERVED

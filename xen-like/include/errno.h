@@ -5,6 +5,8 @@
 
 enum corbel_errno {
 #define XEN_ERRNO(name, value) name = value,
+#include "compiler.h"
+
 #include <xen/errno.h>
 };
 

@@ -19,6 +19,7 @@ struct sched_unit {
     int64_t vtime;          /* ns of CPU used, scaled by SCHED_WEIGHT_DEFAULT / weight */
     uint32_t weight;        /* 1..65535 */
     uint32_t cap;           /* percent of a CPU, 0 = none */
+    uint64_t charged_until; /* system time up to which vtime counts */
     bool is_queued;
 };
 

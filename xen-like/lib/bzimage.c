@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds the packed kernel in a Linux bzImage by the boot protocol's header. */
+#include "compiler.h"
+
 #include <xen/errno.h>
 
 #include "lib/bytes.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ELF64 headers, segments and notes, bounds first. Source: System V ABI, chapters 4 and 5. */
+#include "compiler.h"
+
 #include <xen/errno.h>
 
 #include "lib/bytes.h"

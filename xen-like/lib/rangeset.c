@@ -3,6 +3,8 @@
  * Ranges in a sorted list, never touching one another. Sets hold tens of ranges (ports, device
  * memory), so a walk is cheap.
  */
+#include "compiler.h"
+
 #include <xen/errno.h>
 
 #include "lib/list.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Xen's ELF notes into a struct, with a clear word about what a kernel lacks. */
+#include "compiler.h"
+
 #include <xen/elfnote.h>
 #include <xen/errno.h>
 #include <xen/features.h>

@@ -43,6 +43,9 @@ static inline unsigned int pgt_level(uint64_t type) /* 1..4 for page tables */
     return (unsigned int)((type & PGT_TYPE) >> 60);
 }
 
+/* In the count of mmu_update and mmuext_op: a continued call, *done holds what is done already. */
+#define MMU_UPDATE_PREEMPTED (1u << 31)
+
 #define PTE_GUEST_KERNEL (1ul << 52) /* the guest's entry had no U bit */
 #define PTE_GRANT        (1ul << 62) /* made by a grant map; holds no reference of its own */
 

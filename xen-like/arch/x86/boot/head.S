@@ -6,6 +6,8 @@
  * Boot page tables: 4 GiB identity-mapped (needed until the jump to high addresses), the same 4 GiB at the direct
  * map, the image at its link address. paging_init() replaces the executable mappings.
  */
+#include "offsets.h"
+
 #define VIRT_BASE 0xffff82d080000000
 #define PHYS(s) ((s) - VIRT_BASE)
 
@@ -135,7 +137,6 @@ boot_gdt_ptr:
     .short 15
     .long PHYS(boot_gdt)
 
-#include "offsets.h"
     .section .bss.page_aligned, "aw", @nobits
     .balign 32768
     .globl cpu0_stack

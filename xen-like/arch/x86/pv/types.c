@@ -125,7 +125,7 @@ static int validate_table(struct page_info *pg, unsigned int level, bool preempt
 }
 
 /* Descriptor pages: every descriptor harmless (pv/desc.c). */
-bool pv_descriptors_valid(const uint64_t *table);
+bool pv_descriptors_valid(uint64_t *table);
 
 /* Drops the claims of entries below n_validated, from the top. */
 static int devalidate_table(struct page_info *pg, unsigned int level, bool preempt)

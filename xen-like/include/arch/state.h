@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* x86 state of domains and vCPUs (64-bit PV). */
-#ifndef CORBEL_ARCH_DOMAIN_H
-#define CORBEL_ARCH_DOMAIN_H
+#ifndef CORBEL_ARCH_STATE_H
+#define CORBEL_ARCH_STATE_H
+
+#include "compiler.h"
 
 #include <xen/xen.h>
 
@@ -16,6 +18,8 @@ struct page_info;
 #define VCPU_SYSCALL_MASKS    (1u << 1) /* event delivery off on the syscall callback */
 #define VCPU_FAILSAFE_MASKS   (1u << 2)
 #define VCPU_TS               (1u << 3) /* guest's CR0.TS */
+#define VCPU_SYSCALL32_MASKS  (1u << 4)
+#define VCPU_SYSENTER_MASKS   (1u << 5)
 
 /* One bounce: registers of a trap gate as given by set_trap_table. */
 struct trap_gate {
@@ -31,7 +35,8 @@ struct arch_vcpu {
     uint64_t cr3_kernel, cr3_user; /* machine addresses of the L4s in use; user may be 0 */
     uint64_t kernel_sp;
     uint16_t kernel_ss;
-    uint64_t event_callback, failsafe_callback, syscall_callback, nmi_callback;
+    uint64_t event_callback, failsafe_callback, syscall_callback;
+    uint64_t syscall32_callback, sysenter_callback, nmi_callback;
     struct trap_gate *traps;       /* 256 */
     uint64_t fs_base, gs_base_kernel, gs_base_user;
     uint16_t ds, es, fs, gs;
@@ -58,7 +63,7 @@ struct arch_domain {
     uint64_t *perdomain_l2;
     uint64_t pirq_eoi_mfn;         /* PHYSDEVOP_pirq_eoi_gmfn: frame, 0 = none */
     unsigned long *pirq_eoi_map;   /* its mapping */
-    bool pirq_auto_unmask;         /* _v2 */
+    bool pirq_auto_unmask;         /* PHYSDEVOP_eoi unmasks the event too (asked for by _v1) */
     unsigned int n_pirq;
     struct e820_list *memory_map;  /* XENMEM_set_memory_map, or NULL */
     uint32_t relinquish_state;

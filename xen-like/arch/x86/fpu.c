@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* FXSAVE/XSAVE state. */
+#include "arch/fpu.h"
+#include "console.h"
+#include "lib/string.h"
+
+#define XCR0_GUEST 0xe7ull /* x87 SSE AVX, AVX-512 */
+#define FXSAVE_SIZE 512
+
+static bool has_xsave;
+static uint64_t host_xcr0;
+static uint32_t area_size = FXSAVE_SIZE;
+
+static void xsetbv(uint64_t v)
+{
+    __asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
+}
+
+void fpu_init(void)
+{
+    if (cpu_cpuid(1, 0).c & (1u << 26)) {
+        cpu_write_cr4(cpu_read_cr4() | 1ul << 18);
+        struct cpuid_regs r = cpu_cpuid(0xd, 0);
+        host_xcr0 = (r.a | (uint64_t)r.d << 32) & XCR0_GUEST;
+        if ((host_xcr0 & 0xe0) != 0xe0) /* AVX-512 needs all three parts */
+            host_xcr0 &= 7;
+        xsetbv(host_xcr0);
+        area_size = cpu_cpuid(0xd, 0).b;
+        has_xsave = true;
+    }
+    printk(LOG_INFO, "FPU: %s, %u bytes of state\n", has_xsave ? "XSAVE" : "FXSAVE", area_size);
+}
+
+bool fpu_has_xsave(void)
+{
+    return has_xsave;
+}
+
+uint64_t fpu_host_xcr0(void)
+{
+    return host_xcr0;
+}
+
+int fpu_vcpu_init(struct vcpu *v)
+{
+    v->arch.fpu = mm_alloc(MAX((size_t)area_size, PAGE_SIZE)); /* whole pages: aligned for XSAVE */
+    if (!v->arch.fpu)
+        return -ENOMEM;
+    uint16_t *fcw = v->arch.fpu;
+    uint32_t *mxcsr = (uint32_t *)((char *)v->arch.fpu + 24);
+    *fcw = 0x37f;
+    *mxcsr = 0x1f80;
+    v->arch.xcr0 = 1;
+    return 0;
+}
+
+void fpu_vcpu_free(struct vcpu *v)
+{
+    mm_free(v->arch.fpu);
+    v->arch.fpu = NULL;
+}
+
+void fpu_save(struct vcpu *v)
+{
+    __asm__ volatile("clts");
+    if (has_xsave) {
+        xsetbv(host_xcr0); /* state outside the guest's XCR0 is kept too */
+        __asm__ volatile("xsave64 (%0)" ::"r"(v->arch.fpu), "a"(-1), "d"(-1) : "memory");
+    } else
+        __asm__ volatile("fxsave64 (%0)" ::"r"(v->arch.fpu) : "memory");
+}
+
+void fpu_load(struct vcpu *v)
+{
+    __asm__ volatile("clts");
+    if (has_xsave) {
+        __asm__ volatile("xrstor64 (%0)" ::"r"(v->arch.fpu), "a"(-1), "d"(-1) : "memory");
+        xsetbv(v->arch.xcr0);
+    } else
+        __asm__ volatile("fxrstor64 (%0)" ::"r"(v->arch.fpu) : "memory");
+    if (v->arch.flags & VCPU_TS)
+        cpu_write_cr0(cpu_read_cr0() | 8);
+}
+
+int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
+{
+    if (!has_xsave || !(xcr0 & 1) || (xcr0 & ~host_xcr0) || ((xcr0 & 4) && !(xcr0 & 2)) ||
+        ((xcr0 & 0xe0) && ((xcr0 & 0xe0) != 0xe0 || !(xcr0 & 4))))
+        return -EINVAL;
+    v->arch.xcr0 = xcr0;
+    xsetbv(xcr0);
+    return 0;
+}
+
+void fpu_cpuid(uint32_t sub, struct cpuid_regs *r)
+{
+    if (!has_xsave || (sub > 1 && (sub >= 64 || !(host_xcr0 >> sub & 1)))) {
+        *r = (struct cpuid_regs){0};
+        return;
+    }
+    if (sub == 0) {
+        r->a &= (uint32_t)host_xcr0;
+        r->d &= (uint32_t)(host_xcr0 >> 32);
+        r->c = area_size;
+    } else if (sub == 1) {
+        r->a &= 7; /* XSAVEOPT, XSAVEC, XGETBV(1); no supervisor states */
+        r->c = r->d = 0;
+    }
+}

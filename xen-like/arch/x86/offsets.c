@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Compiled to assembly only: struct offsets for the .S files, picked out by rules.mk. */
+#include "domain.h"
+#include "arch/current.h"
+
+#define EMIT(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" ::"i"((long)(value)))
+#define REG(name) EMIT(R_##name, offsetof(struct regs, name))
+
+void emit_offsets(void);
+void emit_offsets(void)
+{
+    EMIT(CPU_STACK_SIZE, CPU_STACK_SIZE);
+    EMIT(R_SIZE, sizeof(struct regs));
+    EMIT(CPU_TAIL, sizeof(struct cpu_info) - sizeof(struct regs));
+    EMIT(CI_CURRENT, offsetof(struct cpu_info, current_vcpu));
+    EMIT(CI_SOFTIRQ, offsetof(struct cpu_info, softirq_pending));
+    REG(rax);
+    REG(rcx);
+    REG(r11);
+    REG(r10);
+    REG(rip);
+    REG(cs);
+    REG(rflags);
+    REG(rsp);
+    REG(ss);
+    REG(vector);
+    EMIT(V_INFO, offsetof(struct vcpu, vcpu_info));
+    EMIT(V_FLAGS, offsetof(struct vcpu, arch.flags));
+    EMIT(V_KERNEL_SP, offsetof(struct vcpu, arch.kernel_sp));
+    EMIT(V_CR3_KERNEL, offsetof(struct vcpu, arch.cr3_kernel));
+    EMIT(V_CR3_USER, offsetof(struct vcpu, arch.cr3_user));
+    EMIT(V_SYSCALL_CALLBACK, offsetof(struct vcpu, arch.syscall_callback));
+    EMIT(VCPU_KERNEL_MODE, VCPU_KERNEL_MODE);
+    EMIT(VCPU_SYSCALL_MASKS, VCPU_SYSCALL_MASKS);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions and interrupts: the guest's are handed to pv/, the hypervisor's own are mended by fixups or fatal. */
+#include "arch/cpu.h"
+#include "arch/pv_desc.h"
+#include "arch/pv_mm.h"
+#include "arch/trap.h"
+#include "console.h"
+#include "debug.h"
+#include "guest.h"
+#include "irq.h"
+
+struct extable_entry {
+    uint64_t insn, fixup;
+};
+extern const struct extable_entry __extable_start[], __extable_end[];
+
+static const char *const trap_names[] = {
+    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode", "device not available",
+    "double fault", "coprocessor overrun", "invalid TSS", "segment not present", "stack fault", "general protection",
+    "page fault", "reserved", "x87 error", "alignment check", "machine check", "SIMD error",
+};
+
+void regs_dump(const struct regs *r, const struct vcpu *v)
+{
+    if (v && !v->is_idle)
+        printk(LOG_ERR, "d%uv%u, %s mode, vector %u error %#x\n", v->domain->id, v->id,
+               r->cs & 3 ? (v->arch.flags & VCPU_KERNEL_MODE ? "guest kernel" : "guest user") : "hypervisor", r->vector,
+               r->error_code);
+    printk(LOG_ERR, "rip %04lx:%016lx rflags %08lx\n", r->cs & 0xffff, r->rip, r->rflags);
+    printk(LOG_ERR, "rax %016lx rbx %016lx rcx %016lx\n", r->rax, r->rbx, r->rcx);
+    printk(LOG_ERR, "rdx %016lx rsi %016lx rdi %016lx\n", r->rdx, r->rsi, r->rdi);
+    printk(LOG_ERR, "rbp %016lx rsp %016lx r8  %016lx\n", r->rbp, r->rsp, r->r8);
+    printk(LOG_ERR, "r9  %016lx r10 %016lx r11 %016lx\n", r->r9, r->r10, r->r11);
+    printk(LOG_ERR, "r12 %016lx r13 %016lx r14 %016lx\n", r->r12, r->r13, r->r14);
+    printk(LOG_ERR, "r15 %016lx ss  %04lx cr2 %016lx cr3 %016lx\n", r->r15, r->ss & 0xffff, cpu_read_cr2(),
+           cpu_read_cr3());
+}
+
+static bool fixup(struct regs *regs)
+{
+    for (const struct extable_entry *e = __extable_start; e < __extable_end; e++)
+        if (e->insn == regs->rip) {
+            regs->rip = e->fixup;
+            return true;
+        }
+    return false;
+}
+
+static bool in_ldt_window(const struct vcpu *v, uint64_t va)
+{
+    return va >= PERDOMAIN_LDT(v->id) && va < PERDOMAIN_LDT(v->id) + 16 * PAGE_SIZE;
+}
+
+void trap_from_hypervisor(struct regs *regs)
+{
+    if (regs->vector >= 0x20) {
+        irq_dispatch(regs->vector);
+        return;
+    }
+    if (regs->vector == TRAP_NMI) {
+        printk(LOG_WARN, "NMI (reason %#x)\n", cpu_inb(0x61));
+        return;
+    }
+    if (regs->vector == TRAP_PF && !current->is_idle && in_ldt_window(current, cpu_read_cr2()) &&
+        pv_ldt_fault(current, cpu_read_cr2()))
+        return;
+    if (regs->vector != TRAP_DF && regs->vector != TRAP_MC && fixup(regs))
+        return;
+    printk(LOG_ERR, "*** %s in the hypervisor\n",
+           regs->vector < ARRAY_SIZE(trap_names) ? trap_names[regs->vector] : "exception");
+    regs_dump(regs, current);
+    backtrace_print(regs->rip, regs->rbp);
+    panic("fatal exception %u, error %#x, at %#lx\n", regs->vector, regs->error_code, regs->rip);
+}
+
+static void page_fault(struct vcpu *v, struct regs *regs)
+{
+    uint64_t va = cpu_read_cr2();
+    uint32_t error = regs->error_code;
+
+    if (unlikely(va >= HYPERVISOR_START && va < HYPERVISOR_END)) {
+        if (in_ldt_window(v, va) && pv_ldt_fault(v, va))
+            return;
+    } else if ((v->arch.flags & VCPU_KERNEL_MODE) && (error & (PF_PRESENT | PF_WRITE | PF_RSVD)) == (PF_PRESENT | PF_WRITE) &&
+               (v->domain->vm_assist & (1ul << VMASST_TYPE_writable_pagetables)) && pv_emulate_pt_write(v, va, regs))
+        return;
+    pv_inject_page_fault(regs, va, error);
+}
+
+static void general_protection(struct vcpu *v, struct regs *regs)
+{
+    uint8_t insn[2];
+
+    if (regs->error_code & 2) {
+        /* INT n through a gate ring 3 may not use. The instruction names the vector: emulators differ in the error. */
+        if (guest_read(insn, regs->rip, 2) || insn[0] != 0xcd) {
+            pv_inject_trap(regs, TRAP_GP, regs->error_code);
+            return;
+        }
+        const struct trap_gate *gate = &v->arch.traps[insn[1]];
+        unsigned int ring = v->arch.flags & VCPU_KERNEL_MODE ? 0 : 3;
+        if (gate->address && (gate->flags & 3) >= ring) {
+            regs->rip += 2;
+            pv_inject_trap(regs, insn[1], 0);
+        } else
+            pv_inject_trap(regs, TRAP_GP, insn[1] * 8u + 2);
+        return;
+    }
+    if (regs->error_code == 0 && pv_emulate_privileged(v, regs))
+        return;
+    pv_inject_trap(regs, TRAP_GP, regs->error_code);
+}
+
+static void device_not_available(struct vcpu *v, struct regs *regs)
+{
+    __asm__ volatile("clts");
+    v->arch.flags &= ~VCPU_TS;
+    v->arch.cr0 &= ~8ul;
+    pv_inject_trap(regs, TRAP_NM, 0);
+}
+
+static void debug_exception(struct vcpu *v, struct regs *regs)
+{
+    uint64_t dr6;
+    __asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
+    __asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0ul));
+    v->arch.dr[6] = dr6;
+    pv_inject_trap(regs, TRAP_DB, 0);
+}
+
+void trap_from_guest(struct regs *regs)
+{
+    struct vcpu *v = current;
+
+    if (regs->vector >= 0x20 && regs->vector != 0x80) {
+        irq_dispatch(regs->vector);
+        return;
+    }
+    switch (regs->vector) {
+    case TRAP_PF:
+        page_fault(v, regs);
+        break;
+    case TRAP_GP:
+        general_protection(v, regs);
+        break;
+    case TRAP_UD:
+        if (!pv_emulate_forced_cpuid(v, regs))
+            pv_inject_trap(regs, TRAP_UD, 0);
+        break;
+    case TRAP_NM:
+        device_not_available(v, regs);
+        break;
+    case TRAP_DB:
+        debug_exception(v, regs);
+        break;
+    case TRAP_NMI:
+        printk(LOG_WARN, "NMI (reason %#x)\n", cpu_inb(0x61));
+        break;
+    case TRAP_MC:
+        printk(LOG_ERR, "machine check\n");
+        break;
+    default:
+        pv_inject_trap(regs, regs->vector, regs->error_code);
+    }
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* pvclock, wall clock and runstate areas of guests. */
+#include "arch/time.h"
+#include "arch/vcpu_areas.h"
+#include "domain.h"
+#include "guest.h"
+
+static void fill_time(struct vcpu_time_info *t)
+{
+    /* The version is odd while the rest changes: readers try again. */
+    WRITE_ONCE(t->version, (t->version | 1));
+    barrier();
+    t->tsc_timestamp = time_scale.tsc_base;
+    t->system_time = 0;
+    t->tsc_to_system_mul = time_scale.mul_frac;
+    t->tsc_shift = (int8_t)time_scale.shift;
+    t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
+    barrier();
+    WRITE_ONCE(t->version, t->version + 1);
+}
+
+void vcpu_time_publish(struct vcpu *v)
+{
+    fill_time(&v->vcpu_info->time);
+}
+
+void update_domain_wallclock(struct domain *d)
+{
+    shared_info_t *s = d->shared_info;
+    uint64_t sec = time_wallclock_seconds() + (uint64_t)(int64_t)d->time_offset_seconds;
+
+    if (!s)
+        return;
+    WRITE_ONCE(s->wc_version, s->wc_version | 1);
+    barrier();
+    s->wc_sec = (uint32_t)sec;
+    s->wc_nsec = 0;
+    s->wc_sec_hi = (uint32_t)(sec >> 32);
+    barrier();
+    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+}
+
+void vcpu_resume_guest_areas(struct vcpu *v)
+{
+    /* A fault means the guest took the memory away; its loss. */
+    if (v->runstate_guest && guest_write(v->runstate_guest, &v->runstate, sizeof(v->runstate)))
+        v->runstate_guest = 0;
+    if (v->time_guest) {
+        struct vcpu_time_info t = v->vcpu_info->time;
+        if (guest_write(v->time_guest, &t, sizeof(t)))
+            v->time_guest = 0;
+    }
+}

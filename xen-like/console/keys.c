@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* The debug console's key table, also reached by `xl debug-keys`. */
+#include "arch/power.h"
+#include "arch/trap.h"
+#include "console.h"
+#include "debug.h"
+#include "domain.h"
+#include "irq.h"
+#include "timer.h"
+
+static void help(void);
+
+static void dump_memory(void)
+{
+    printk(LOG_ERR, "memory: %lu of %lu MiB free\n", heap_free_count() >> 8, heap_total_count() >> 8);
+}
+
+static void dump_registers(void)
+{
+    if (current->is_idle)
+        printk(LOG_ERR, "CPU 0 is idle\n");
+    else
+        regs_dump(guest_regs(), current);
+}
+
+static void dump_time(void)
+{
+    printk(LOG_ERR, "system time %ld ns, next timer %ld ns\n", time_now(), timer_next());
+}
+
+static void reboot(void)
+{
+    machine_restart();
+}
+
+static void crash(void)
+{
+    panic("asked for by key 'C'\n");
+}
+
+static const struct console_key key_table[] = {
+    {'h', help, "this help"},
+    {'q', domain_dump_all, "domains and vCPUs"},
+    {'i', irq_dump, "interrupts"},
+    {'m', dump_memory, "memory"},
+    {'d', dump_registers, "registers of the running guest"},
+    {'t', dump_time, "clock and timers"},
+    {'R', reboot, "reboot the machine"},
+    {'C', crash, "crash the machine"},
+};
+
+static void help(void)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(key_table); i++)
+        printk(LOG_ERR, " key '%c': %s\n", key_table[i].key, key_table[i].help);
+}
+
+void console_key_press(char key)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(key_table); i++)
+        if (key_table[i].key == key) {
+            printk(LOG_ERR, "'%c' pressed: %s\n", key, key_table[i].help);
+            key_table[i].fn();
+            return;
+        }
+    printk(LOG_ERR, "no key '%c'; 'h' lists them\n", key);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* Life of domains: creation, lookup, shutdown, teardown. */
+#include "domain.h"
+#include "arch/context.h"
+#include "arch/trap.h"
+#include "console.h"
+#include "event.h"
+#include "grant.h"
+#include "hypercall.h"
+#include "rooms.h"
+#include "lib/format.h"
+#include "lib/string.h"
+
+struct domain *dom0, *dom_io, *dom_xen;
+static struct list_node domain_list = LIST_INIT(domain_list);
+static struct spinlock domain_list_lock = SPINLOCK_INIT(RANK_DOMCTL);
+
+static const struct rangeset_memory rangeset_memory = {mm_alloc, mm_free};
+
+struct domain *domain_find(domid_t id)
+{
+    struct list_node *n;
+
+    if (id == DOMID_SELF)
+        return current->domain;
+    list_for_each(n, &domain_list) {
+        struct domain *d = list_entry(n, struct domain, all);
+        if (d->id == id)
+            return d;
+    }
+    return NULL;
+}
+
+struct domain *domain_get_by_id(domid_t id)
+{
+    struct domain *d = domain_find(id);
+    if (d)
+        domain_get(d);
+    return d;
+}
+
+struct domain *domain_next(const struct domain *d)
+{
+    struct list_node *n = d ? d->all.next : domain_list.next;
+    return n == &domain_list ? NULL : list_entry(n, struct domain, all);
+}
+
+void domain_get(struct domain *d)
+{
+    __atomic_fetch_add(&d->refcount, 1, __ATOMIC_RELAXED);
+}
+
+static unsigned int domain_order(void)
+{
+    unsigned int order = 0;
+    while ((PAGE_SIZE << order) < sizeof(struct domain))
+        order++;
+    return order;
+}
+
+static void domain_free(struct domain *d)
+{
+    struct vcpu *v;
+
+    for (unsigned int i = n_domain_rooms; i-- > 0;)
+        if (domain_rooms[i]->free)
+            domain_rooms[i]->free(d);
+    if (d->vcpu)
+        for_each_vcpu(d, v) {
+            sched_vcpu_destroy(v);
+            mm_free(v);
+        }
+    mm_free(d->vcpu);
+    rangeset_destroy(d->ioports);
+    rangeset_destroy(d->iomem);
+    rangeset_destroy(d->irqs);
+    mm_free_pages(d, domain_order());
+}
+
+void domain_put(struct domain *d)
+{
+    if (__atomic_sub_fetch(&d->refcount, 1, __ATOMIC_ACQ_REL) == 0)
+        domain_free(d);
+}
+
+static struct domain *domain_alloc(domid_t id)
+{
+    struct domain *d = mm_alloc_pages(domain_order());
+    if (!d)
+        return NULL;
+    d->id = id;
+    d->refcount = 1;
+    list_init(&d->all);
+    spin_lock_init(&d->lock, RANK_DOMAIN);
+    spin_lock_init(&d->page_lock, RANK_PAGE);
+    d->ioports = rangeset_create(&rangeset_memory);
+    d->iomem = rangeset_create(&rangeset_memory);
+    d->irqs = rangeset_create(&rangeset_memory);
+    return d;
+}
+
+/* Keeps the list sorted: tools walk it by id. */
+static void domain_link(struct domain *d)
+{
+    struct list_node *n;
+
+    list_for_each(n, &domain_list) {
+        if (list_entry(n, struct domain, all)->id > d->id)
+            break;
+    }
+    list_insert_before(n, &d->all);
+}
+
+void domain_create_system(void)
+{
+    dom_io = domain_alloc(DOMID_IO);
+    dom_xen = domain_alloc(DOMID_XEN);
+    if (!dom_io || !dom_xen)
+        panic("no memory for the system domains\n");
+}
+
+int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags, unsigned int max_vcpus,
+                  unsigned int max_evtchn_port, unsigned int max_grant_frames, unsigned int max_maptrack_frames,
+                  bool control, struct domain **out)
+{
+    int rc = -ENOMEM;
+
+    if (max_vcpus == 0 || max_vcpus > DOMAIN_MAX_VCPUS || id >= DOMID_LIMIT)
+        return -EINVAL;
+    if (domain_find(id))
+        return -EEXIST;
+    struct domain *d = domain_alloc(id);
+    if (!d)
+        return -ENOMEM;
+    d->is_control = control;
+    d->createflags = flags;
+    memcpy(d->handle, handle, sizeof(d->handle));
+    d->pause_count = 1;
+    d->controller_paused = true;
+    d->max_vcpus = max_vcpus;
+    d->vcpu = mm_alloc(max_vcpus * sizeof(*d->vcpu));
+    if (!d->vcpu || !d->ioports || !d->iomem || !d->irqs)
+        goto fail;
+    for (unsigned int i = 0; i < n_domain_rooms; i++)
+        if (domain_rooms[i]->create && (rc = domain_rooms[i]->create(d)))
+            goto fail;
+    evtchn_set_limit(d, max_evtchn_port);
+    if ((rc = grant_table_set_limits(d, max_grant_frames, max_maptrack_frames)))
+        goto fail;
+    spin_lock(&domain_list_lock);
+    domain_link(d);
+    spin_unlock(&domain_list_lock);
+    *out = d;
+    return 0;
+fail:
+    d->is_dying = true;
+    for (unsigned int i = n_domain_rooms; i-- > 0;)
+        if (domain_rooms[i]->teardown && i != 0)
+            domain_rooms[i]->teardown(d);
+    domain_put(d);
+    return rc;
+}
+
+int domain_kill(struct domain *d)
+{
+    struct vcpu *v;
+
+    if (!d->is_dying) {
+        d->is_dying = true;
+        domain_pause(d);
+        for_each_vcpu(d, v) {
+            timer_stop(&v->singleshot);
+            timer_stop(&v->periodic);
+            timer_stop(&v->poll_timer);
+        }
+    }
+    for (unsigned int i = n_domain_rooms; i-- > 0;) {
+        int rc = domain_rooms[i]->teardown ? domain_rooms[i]->teardown(d) : 0;
+        if (rc)
+            return rc;
+    }
+    for_each_vcpu(d, v) {
+        if (v->vcpu_info_page) {
+            v->vcpu_info = vcpu_info_dummy();
+            page_put_writable(v->vcpu_info_page);
+            v->vcpu_info_page = NULL;
+        }
+    }
+    spin_lock(&domain_list_lock);
+    list_remove(&d->all);
+    spin_unlock(&domain_list_lock);
+    send_global_virq(VIRQ_DOM_EXC);
+    domain_put(d);
+    return 0;
+}
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+    if (d == dom0)
+        dom0_shutdown(reason);
+    if (d->is_shut_down || d->is_dying)
+        return;
+    d->shutdown_code = reason;
+    d->is_shutting_down = d->is_shut_down = true;
+    domain_pause(d);
+    send_global_virq(VIRQ_DOM_EXC);
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+    char text[160];
+    va_list args;
+
+    if (d->is_shut_down && d->shutdown_code == SHUTDOWN_crash)
+        return;
+    va_start(args, fmt);
+    format_vsn(text, sizeof(text), fmt, args);
+    va_end(args);
+    printk(LOG_ERR, "d%u crashed: %s", d->id, text);
+    if (current->domain == d)
+        regs_dump(guest_regs(), current);
+    domain_shutdown(d, SHUTDOWN_crash);
+}
+
+void domain_pause(struct domain *d)
+{
+    struct vcpu *v;
+
+    d->pause_count++;
+    for_each_vcpu(d, v)
+        vcpu_set_flag(v, VPF_PAUSED);
+}
+
+void domain_unpause(struct domain *d)
+{
+    struct vcpu *v;
+
+    if (d->pause_count == 0 || --d->pause_count)
+        return;
+    for_each_vcpu(d, v)
+        if (v->pause_count == 0)
+            vcpu_clear_flag(v, VPF_PAUSED);
+}
+
+int domain_pause_by_controller(struct domain *d)
+{
+    if (d->controller_paused)
+        return 0;
+    d->controller_paused = true;
+    domain_pause(d);
+    return 0;
+}
+
+int domain_unpause_by_controller(struct domain *d)
+{
+    if (!d->controller_paused)
+        return 0;
+    d->controller_paused = false;
+    domain_unpause(d);
+    return 0;
+}
+
+void domain_dump_all(void)
+{
+    struct domain *d;
+    struct vcpu *v;
+
+    for_each_domain(d) {
+        printk(LOG_INFO, "d%u: %lu of %lu pages, pause %u%s%s\n", d->id, d->n_pages, d->max_pages, d->pause_count,
+               d->is_dying ? ", dying" : "", d->is_shut_down ? ", shut down" : "");
+        for_each_vcpu(d, v)
+            printk(LOG_INFO, "  v%u: flags %#x, ran %lu ms, events pending %u masked %u\n", v->id, v->pause_flags,
+                   sched_vcpu_runtime(v) / 1000000, v->vcpu_info->evtchn_upcall_pending,
+                   v->vcpu_info->evtchn_upcall_mask);
+        for (unsigned int i = 0; i < n_domain_rooms; i++)
+            if (domain_rooms[i]->dump)
+                domain_rooms[i]->dump(d);
+    }
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Floating point and vector state: saved and loaded whole at each switch of vCPUs. */
+#ifndef CORBEL_ARCH_FPU_H
+#define CORBEL_ARCH_FPU_H
+
+#include "arch/cpu.h"
+#include "domain.h"
+
+void fpu_init(void);
+bool fpu_has_xsave(void);
+/* XCR0 bits the host offers. */
+uint64_t fpu_host_xcr0(void);
+/* Allocates the area of a new vCPU in its reset state. */
+int fpu_vcpu_init(struct vcpu *v);
+void fpu_vcpu_free(struct vcpu *v);
+void fpu_save(struct vcpu *v);
+void fpu_load(struct vcpu *v);
+/* XSETBV by the guest; -EINVAL for a value the CPU would refuse. */
+int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
+/* CPUID leaf 0xd as guests see it. */
+void fpu_cpuid(uint32_t sub, struct cpuid_regs *r);
+
+#endif

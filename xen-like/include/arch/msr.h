@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Model-specific registers and CPUID bits used (Intel SDM volume 4, AMD APM volume 2). */
+#ifndef CORBEL_ARCH_MSR_H
+#define CORBEL_ARCH_MSR_H
+
+#define MSR_TSC            0x10
+#define MSR_APIC_BASE      0x1b
+#define MSR_BIOS_SIGN_ID   0x8b
+#define MSR_MTRRCAP        0xfe
+#define MSR_SYSENTER_CS    0x174
+#define MSR_MISC_ENABLE    0x1a0
+#define MSR_PAT            0x277
+#define MSR_EFER           0xc0000080
+#define MSR_STAR           0xc0000081
+#define MSR_LSTAR          0xc0000082
+#define MSR_CSTAR          0xc0000083
+#define MSR_SYSCALL_MASK   0xc0000084
+#define MSR_FS_BASE        0xc0000100
+#define MSR_GS_BASE        0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
+#define MSR_TSC_AUX        0xc0000103
+
+/* Entries 0-7: WB, WT, UC-, UC, WC, WP, UC, UC: the layout the PV ABI promises guests. */
+#define PAT_VALUE 0x050100070406ull
+
+#define EFER_SCE (1u << 0)
+#define EFER_LME (1u << 8)
+#define EFER_LMA (1u << 10)
+#define EFER_NX  (1u << 11)
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions, and how guests are told of them. */
+#ifndef CORBEL_ARCH_TRAP_H
+#define CORBEL_ARCH_TRAP_H
+
+#include "domain.h"
+
+enum {
+    TRAP_DE = 0, TRAP_DB = 1, TRAP_NMI = 2, TRAP_BP = 3, TRAP_OF = 4, TRAP_UD = 6, TRAP_NM = 7, TRAP_DF = 8,
+    TRAP_TS = 10, TRAP_NP = 11, TRAP_SS = 12, TRAP_GP = 13, TRAP_PF = 14, TRAP_MF = 16, TRAP_AC = 17, TRAP_MC = 18,
+    TRAP_XM = 19,
+};
+#define PF_PRESENT 1u
+#define PF_WRITE   2u
+#define PF_USER    4u
+#define PF_RSVD    8u
+#define PF_INSN    16u
+
+/* From assembly. */
+void trap_from_guest(struct regs *regs);
+void trap_from_hypervisor(struct regs *regs);
+void pv_deliver_event(struct regs *regs);
+void pv_failsafe(struct regs *regs);
+void pv_syscall_fault(void);
+void pv_syscall32(struct regs *regs);
+
+/*
+ * Makes the guest take trap `vector` at its handler. `error` is used by vectors that have one. Crashes the domain when it
+ * has no handler or no usable stack.
+ */
+void pv_inject_trap(struct regs *regs, unsigned int vector, uint32_t error);
+void pv_inject_page_fault(struct regs *regs, uint64_t address, uint32_t error);
+/* Switches between the guest's kernel and user mode: CR3, GS bases, flag. */
+void pv_toggle_mode(struct vcpu *v);
+/* Privileged instructions of the guest's kernel (arch/x86/pv/emulate.c); true when done. */
+bool pv_emulate_privileged(struct vcpu *v, struct regs *regs);
+/* `ud2; "xen"; cpuid`: true when it was that. */
+bool pv_emulate_forced_cpuid(struct vcpu *v, struct regs *regs);
+/* CPUID as the domain of `v` sees it. */
+void pv_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct regs *regs);
+/* Prints a guest's registers. */
+void regs_dump(const struct regs *regs, const struct vcpu *v);
+
+#endif
