@@ -3,9 +3,9 @@
 #ifndef NET_LIFECYCLE_H
 #define NET_LIFECYCLE_H
 
-#include <stdbool.h>
+#include "lib/xenbus.h"
 
-#include <xen/io/xenbus.h>
+#include <stdbool.h>
 
 /*
  * States are read anew at each change and the step is chosen from them alone, so a restarted
@@ -25,7 +25,7 @@ enum lifecycle_step {
 };
 
 struct lifecycle_view {
-    enum xenbus_state frontend; /* XenbusStateUnknown if its node is missing */
+    enum xenbus_state frontend; /* XENBUS_UNKNOWN if its node is missing */
     enum xenbus_state backend;
     bool online;    /* the toolstack wants the device to be there */
     bool connected; /* this process holds its rings */

@@ -2,13 +2,13 @@
 /* Connecting to a frontend (xen/io/netif.h names every node). */
 #include "net/vif.h"
 
-#include "net/store.h"
+#include "lib/xenbus.h"
 
 #include <sys/mman.h>
 
 struct wishes {
-    uint32_t tx_ref, rx_ref;
-    uint32_t tx_event, rx_event;
+    uint64_t tx_ref, rx_ref;
+    uint64_t tx_event, rx_event;
     bool split;
 };
 
@@ -23,43 +23,54 @@ bool vif_write_features(struct xs_handle *xs, const char *backend_dir)
     };
 
     for (size_t i = 0; i < sizeof(offered) / sizeof(offered[0]); i++)
-        if (!store_write(xs, backend_dir, offered[i], "1"))
+        if (xenbus_write(xs, backend_dir, offered[i], "1") < 0)
             return false;
     return true;
 }
 
+/* A feature is on only if its node is there and isn't 0. */
+static bool read_switch(struct xs_handle *xs, const char *dir, const char *key)
+{
+    uint64_t value;
+
+    return xenbus_read_number(xs, dir, key, UINT32_MAX, &value) && value != 0;
+}
+
 static const char *read_wishes(struct xs_handle *xs, const char *dir, struct wishes *wishes)
 {
-    if (!store_read_number(xs, dir, "tx-ring-ref", UINT32_MAX, &wishes->tx_ref) ||
-        !store_read_number(xs, dir, "rx-ring-ref", UINT32_MAX, &wishes->rx_ref))
+    if (!xenbus_read_number(xs, dir, "tx-ring-ref", UINT32_MAX, &wishes->tx_ref) ||
+        !xenbus_read_number(xs, dir, "rx-ring-ref", UINT32_MAX, &wishes->rx_ref))
         return "the frontend wrote no tx-ring-ref or rx-ring-ref";
-    wishes->split = store_read_number(xs, dir, "event-channel-tx", UINT32_MAX, &wishes->tx_event) &&
-                    store_read_number(xs, dir, "event-channel-rx", UINT32_MAX, &wishes->rx_event);
+    wishes->split =
+        xenbus_read_number(xs, dir, "event-channel-tx", UINT32_MAX, &wishes->tx_event) &&
+        xenbus_read_number(xs, dir, "event-channel-rx", UINT32_MAX, &wishes->rx_event);
     if (!wishes->split &&
-        !store_read_number(xs, dir, "event-channel", UINT32_MAX, &wishes->tx_event))
+        !xenbus_read_number(xs, dir, "event-channel", UINT32_MAX, &wishes->tx_event))
         return "the frontend wrote no event-channel";
-    if (!store_read_switch(xs, dir, "request-rx-copy"))
+    if (!read_switch(xs, dir, "request-rx-copy"))
         return "the frontend doesn't ask for request-rx-copy, the only way we deliver";
     return NULL;
 }
 
 static void read_abilities(struct xs_handle *xs, const char *dir, struct vif *vif)
 {
-    vif->can_scatter = store_read_switch(xs, dir, "feature-sg");
-    vif->can_segment_tcp4 = vif->can_scatter && store_read_switch(xs, dir, "feature-gso-tcpv4");
-    vif->can_blank_csum4 = !store_read_switch(xs, dir, "feature-no-csum-offload");
-    vif->can_blank_csum6 = store_read_switch(xs, dir, "feature-ipv6-csum-offload");
+    vif->can_scatter = read_switch(xs, dir, "feature-sg");
+    vif->can_segment_tcp4 = vif->can_scatter && read_switch(xs, dir, "feature-gso-tcpv4");
+    vif->can_blank_csum4 = !read_switch(xs, dir, "feature-no-csum-offload");
+    vif->can_blank_csum6 = read_switch(xs, dir, "feature-ipv6-csum-offload");
 }
 
 static const char *map_rings(struct vif *vif, const struct wishes *wishes, xengnttab_handle *gnttab)
 {
     void *tx, *rx;
 
-    tx = xengnttab_map_grant_ref(gnttab, vif->domid, wishes->tx_ref, PROT_READ | PROT_WRITE);
+    tx = xengnttab_map_grant_ref(gnttab, vif->domid, (uint32_t)wishes->tx_ref,
+                                 PROT_READ | PROT_WRITE);
     if (!tx)
         return "its tx-ring-ref cannot be mapped";
     vif->tx.shared = tx;
-    rx = xengnttab_map_grant_ref(gnttab, vif->domid, wishes->rx_ref, PROT_READ | PROT_WRITE);
+    rx = xengnttab_map_grant_ref(gnttab, vif->domid, (uint32_t)wishes->rx_ref,
+                                 PROT_READ | PROT_WRITE);
     if (!rx)
         return "its rx-ring-ref cannot be mapped";
     vif->rx.shared = rx;
@@ -71,13 +82,13 @@ static const char *map_rings(struct vif *vif, const struct wishes *wishes, xengn
 static const char *bind_events(struct vif *vif, const struct wishes *wishes,
                                xenevtchn_handle *evtchn)
 {
-    vif->tx_event = xenevtchn_bind_interdomain(evtchn, vif->domid, wishes->tx_event);
+    vif->tx_event = xenevtchn_bind_interdomain(evtchn, vif->domid, (uint32_t)wishes->tx_event);
     if (vif->tx_event < 0)
         return "its event channel cannot be bound";
     vif->rx_event = vif->tx_event;
     if (!wishes->split)
         return NULL;
-    vif->rx_event = xenevtchn_bind_interdomain(evtchn, vif->domid, wishes->rx_event);
+    vif->rx_event = xenevtchn_bind_interdomain(evtchn, vif->domid, (uint32_t)wishes->rx_event);
     return vif->rx_event < 0 ? "its receive event channel cannot be bound" : NULL;
 }
 

@@ -9,7 +9,7 @@
 #include <xengnttab.h>
 #include <xenstore.h>
 
-/* Write what this backend offers into its directory. False with errno. */
+/* Write what this backend offers into its directory. False if one cannot be written. */
 bool vif_write_features(struct xs_handle *xs, const char *backend_dir);
 
 /*

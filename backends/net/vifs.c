@@ -2,9 +2,9 @@
 /* All vifs of the machine: found in xenstore, connected, plugged into their vSwitches, served. */
 #include "net/vifs.h"
 
+#include "lib/xenbus.h"
 #include "net/lifecycle.h"
 #include "net/log.h"
-#include "net/store.h"
 #include "net/vif.h"
 
 #include <errno.h>
@@ -25,8 +25,8 @@ struct device {
     TAILQ_ENTRY(device) link;
     uint32_t domid, devid;
     char name[VSWITCH_PORT_NAME_MAX];
-    char backend_dir[STORE_PATH_MAX];
-    char frontend_dir[STORE_PATH_MAX - 8]; /* "/state" must fit after it; "" if not known yet */
+    char backend_dir[XENBUS_PATH_MAX];
+    char frontend_dir[XENBUS_PATH_MAX - 8]; /* "/state" must fit after it; "" if not known yet */
     bool connected;
     unsigned n_messages;
     struct vif vif;
@@ -105,21 +105,23 @@ static void leave(struct vifs *vifs, struct device *device)
 
 static void set_state(struct vifs *vifs, struct device *device, enum xenbus_state state)
 {
-    if (!store_write_number(vifs->xs, device->backend_dir, "state", state))
-        net_log("%s: cannot write its state to xenstore: %s", device->name, strerror(errno));
+    /* A directory that the toolstack has removed isn't made again by writing into it. */
+    if (xenbus_state_of(vifs->xs, device->backend_dir) != XENBUS_UNKNOWN &&
+        xenbus_write(vifs->xs, device->backend_dir, "state", "%d", state) < 0)
+        net_log("%s: cannot write its state to xenstore", device->name);
 }
 
 /* Give up on a device: say why here and where the toolstack looks, and close it. */
 static void refuse(struct vifs *vifs, struct device *device, const char *why)
 {
-    char dir[STORE_PATH_MAX];
+    char dir[XENBUS_PATH_MAX];
 
     disconnect(vifs, device);
     if (may_speak(device))
         net_log("%s: disconnected: %s", device->name, why);
     snprintf(dir, sizeof(dir), ERRORS_DIR "/%u/%u", device->domid, device->devid);
-    store_write(vifs->xs, dir, "error", why);
-    set_state(vifs, device, XenbusStateClosed);
+    xenbus_write(vifs->xs, dir, "error", "%s", why);
+    set_state(vifs, device, XENBUS_CLOSED);
 }
 
 static bool parse_mac(const char *text, uint8_t mac[6])
@@ -137,7 +139,7 @@ static struct vswitch *find_bridge(struct vifs *vifs, const struct device *devic
     char bridge[2 * VSWITCH_NAME_MAX], *slash;
     struct vswitch *vs;
 
-    if (!store_read(vifs->xs, device->backend_dir, "bridge", bridge, sizeof(bridge)))
+    if (!xenbus_read(vifs->xs, device->backend_dir, "bridge", bridge, sizeof(bridge)))
         strcpy(bridge, DEFAULT_BRIDGE);
     slash = strchr(bridge, '/');
     if (slash)
@@ -155,7 +157,7 @@ static const char *plug(struct vifs *vifs, struct device *device)
     uint8_t mac[6];
     int group;
 
-    if (!store_read(vifs->xs, device->backend_dir, "mac", text, sizeof(text)) ||
+    if (!xenbus_read(vifs->xs, device->backend_dir, "mac", text, sizeof(text)) ||
         !parse_mac(text, mac))
         return "its mac node isn't an address such as 00:16:3e:01:02:03";
     port->kind = NET_PORT_VIF;
@@ -180,8 +182,8 @@ static void offer(struct vifs *vifs, struct device *device)
         return;
     }
     if (!vif_write_features(vifs->xs, device->backend_dir))
-        net_log("%s: cannot write its features to xenstore: %s", device->name, strerror(errno));
-    set_state(vifs, device, XenbusStateInitWait);
+        net_log("%s: cannot write its features to xenstore", device->name);
+    set_state(vifs, device, XENBUS_INIT_WAIT);
 }
 
 static void connect_device(struct vifs *vifs, struct device *device)
@@ -204,12 +206,12 @@ static void connect_device(struct vifs *vifs, struct device *device)
         net_log("%s: plugged into port %d of %s", device->name, vif->port.number,
                 vif->port.vswitch->name);
     queue_vif(vifs, vif); /* frames may have waited for us */
-    set_state(vifs, device, XenbusStateConnected);
+    set_state(vifs, device, XENBUS_CONNECTED);
 }
 
 static void forget(struct vifs *vifs, struct device *device)
 {
-    char path[STORE_PATH_MAX];
+    char path[XENBUS_PATH_MAX];
 
     leave(vifs, device);
     if (device->frontend_dir[0]) {
@@ -223,12 +225,12 @@ static void forget(struct vifs *vifs, struct device *device)
 /* Learn where the frontend is, and watch its state. */
 static void find_frontend(struct vifs *vifs, struct device *device)
 {
-    char path[STORE_PATH_MAX];
+    char path[XENBUS_PATH_MAX];
 
     if (device->frontend_dir[0])
         return;
-    if (!store_read(vifs->xs, device->backend_dir, "frontend", device->frontend_dir,
-                    sizeof(device->frontend_dir)))
+    if (!xenbus_read(vifs->xs, device->backend_dir, "frontend", device->frontend_dir,
+                     sizeof(device->frontend_dir)))
         return;
     snprintf(path, sizeof(path), "%s/state", device->frontend_dir);
     if (!xs_watch(vifs->xs, path, FRONTEND_TOKEN)) {
@@ -241,19 +243,17 @@ static void find_frontend(struct vifs *vifs, struct device *device)
 static void step(struct vifs *vifs, struct device *device)
 {
     struct lifecycle_view view = {.connected = device->connected};
-    uint32_t state;
+    uint64_t online;
 
-    if (!store_read_number(vifs->xs, device->backend_dir, "state", XenbusStateReconfigured,
-                           &state)) {
+    view.backend = xenbus_state_of(vifs->xs, device->backend_dir);
+    if (view.backend == XENBUS_UNKNOWN) {
         forget(vifs, device);
         return;
     }
-    view.backend = state;
-    view.online = store_read_switch(vifs->xs, device->backend_dir, "online");
+    view.online = xenbus_read_number(vifs->xs, device->backend_dir, "online", 1, &online) && online;
     find_frontend(vifs, device);
-    if (device->frontend_dir[0] &&
-        store_read_number(vifs->xs, device->frontend_dir, "state", XenbusStateReconfigured, &state))
-        view.frontend = state;
+    if (device->frontend_dir[0])
+        view.frontend = xenbus_state_of(vifs->xs, device->frontend_dir);
 
     switch (lifecycle_next(&view)) {
     case LIFECYCLE_REST:
@@ -266,11 +266,11 @@ static void step(struct vifs *vifs, struct device *device)
         break;
     case LIFECYCLE_FOLLOW:
         leave(vifs, device);
-        set_state(vifs, device, XenbusStateClosing);
+        set_state(vifs, device, XENBUS_CLOSING);
         break;
     case LIFECYCLE_CLOSE:
         leave(vifs, device);
-        set_state(vifs, device, XenbusStateClosed);
+        set_state(vifs, device, XENBUS_CLOSED);
         break;
     }
 }
@@ -311,7 +311,7 @@ static void handle_device(struct vifs *vifs, uint32_t domid, uint32_t devid)
 /* Visit the devices of one domain that the store has. */
 static void scan_domain(struct vifs *vifs, uint32_t domid)
 {
-    char dir[STORE_PATH_MAX];
+    char dir[XENBUS_PATH_MAX];
     unsigned n = 0;
     char **names;
 

@@ -66,10 +66,10 @@ static void test_a_refused_frontend_stays_out(void **state)
 static void carry_out(enum lifecycle_step step, struct lifecycle_view *view)
 {
     static const enum xenbus_state state_after[] = {
-        [LIFECYCLE_OFFER] = XenbusStateInitWait,
-        [LIFECYCLE_CONNECT] = XenbusStateConnected,
-        [LIFECYCLE_FOLLOW] = XenbusStateClosing,
-        [LIFECYCLE_CLOSE] = XenbusStateClosed,
+        [LIFECYCLE_OFFER] = XENBUS_INIT_WAIT,
+        [LIFECYCLE_CONNECT] = XENBUS_CONNECTED,
+        [LIFECYCLE_FOLLOW] = XENBUS_CLOSING,
+        [LIFECYCLE_CLOSE] = XENBUS_CLOSED,
     };
 
     view->backend = state_after[step];
@@ -89,7 +89,7 @@ static void test_comes_to_rest(void **state)
             carry_out(step, &view);
             assert_true(++steps <= 3);
         }
-        if (view.backend == XenbusStateConnected && view.frontend == XenbusStateConnected)
+        if (view.backend == XENBUS_CONNECTED && view.frontend == XENBUS_CONNECTED)
             assert_true(view.connected);
     }
 }
