@@ -92,6 +92,7 @@ struct domain {
     unsigned int max_vcpus;
     struct vcpu **vcpu;                 /* max_vcpus entries, NULL = not created */
     int32_t time_offset_seconds;
+    uint32_t tsc_mode;                  /* as XEN_DOMCTL_settscinfo gave it */
 
     struct evtchn_table *events;
     struct grant_table *grants;

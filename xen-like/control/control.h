@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control operations (<xen/domctl.h>, <xen/sysctl.h>), one function each, called by
+ * hypercall/domctl.c and hypercall/sysctl.c after version and privilege were checked. `op` is a
+ * private copy; outputs are left in it and copied back. All return 0 or -errno as Xen 4.17 does.
+ */
+#ifndef CORBEL_CONTROL_H
+#define CORBEL_CONTROL_H
+
+#include "domain.h"
+
+#include <xen/domctl.h>
+#include <xen/sysctl.h>
+
+/* Fills what tools see of a domain. */
+void control_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info);
+
+/* Bitmaps in a tool's memory, of which bits 0..63 are looked at. -EFAULT. */
+int control_read_bitmap(const struct xenctl_bitmap *map, uint64_t *bits);
+/* Writes `bits` and clears the rest of the tool's bitmap. */
+int control_write_bitmap(const struct xenctl_bitmap *map, uint64_t bits);
+/* CPUs and NUMA nodes there are, as bitmaps. */
+#define CONTROL_CPUS  1ul
+#define CONTROL_NODES 1ul
+
+/* --- domctl_life.c --- */
+/* `d` is NULL: the domain is yet to be made. */
+int domctl_createdomain(struct domain *d, struct xen_domctl *op);
+int domctl_destroydomain(struct domain *d, struct xen_domctl *op);
+int domctl_pausedomain(struct domain *d, struct xen_domctl *op);
+int domctl_unpausedomain(struct domain *d, struct xen_domctl *op);
+int domctl_resumedomain(struct domain *d, struct xen_domctl *op);
+/* `d` may be NULL: the next domain by id is described then. */
+int domctl_getdomaininfo(struct domain *d, struct xen_domctl *op);
+int domctl_setdomainhandle(struct domain *d, struct xen_domctl *op);
+int domctl_max_mem(struct domain *d, struct xen_domctl *op);
+int domctl_settimeoffset(struct domain *d, struct xen_domctl *op);
+
+/* --- domctl_vcpu.c --- */
+int domctl_max_vcpus(struct domain *d, struct xen_domctl *op);
+int domctl_setvcpucontext(struct domain *d, struct xen_domctl *op);
+int domctl_getvcpucontext(struct domain *d, struct xen_domctl *op);
+int domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op);
+int domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op);
+int domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op);
+int domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op);
+int domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op);
+int domctl_scheduler_op(struct domain *d, struct xen_domctl *op);
+
+/* --- domctl_access.c --- */
+int domctl_irq_permission(struct domain *d, struct xen_domctl *op);
+int domctl_iomem_permission(struct domain *d, struct xen_domctl *op);
+int domctl_ioport_permission(struct domain *d, struct xen_domctl *op);
+
+/* --- domctl_arch.c --- */
+int domctl_hypercall_init(struct domain *d, struct xen_domctl *op);
+int domctl_set_address_size(struct domain *d, struct xen_domctl *op);
+int domctl_get_address_size(struct domain *d, struct xen_domctl *op);
+int domctl_settscinfo(struct domain *d, struct xen_domctl *op);
+int domctl_gettscinfo(struct domain *d, struct xen_domctl *op);
+int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op);
+
+/* --- sysctl_host.c --- */
+int sysctl_physinfo(struct xen_sysctl *op);
+int sysctl_sched_id(struct xen_sysctl *op);
+int sysctl_availheap(struct xen_sysctl *op);
+int sysctl_cputopoinfo(struct xen_sysctl *op);
+int sysctl_numainfo(struct xen_sysctl *op);
+int sysctl_cpupool_op(struct xen_sysctl *op);
+int sysctl_get_cpu_levelling_caps(struct xen_sysctl *op);
+
+/* --- sysctl_log.c --- */
+int sysctl_readconsole(struct xen_sysctl *op);
+int sysctl_debug_keys(struct xen_sysctl *op);
+int sysctl_getdomaininfolist(struct xen_sysctl *op);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Control operations that give a domain access to ports, memory-mapped devices and interrupts. */
+#include "arch/cpu.h"
+#include "control.h"
+
+/* The giver must have what it gives. */
+static int permit(struct rangeset *to, const struct rangeset *from, uint64_t first, uint64_t last,
+                  bool allow)
+{
+    if (!rangeset_contains(from, first, last))
+        return -EPERM;
+    return allow ? rangeset_add(to, first, last) : rangeset_remove(to, first, last);
+}
+
+int domctl_irq_permission(struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_irq_permission *irq = &op->u.irq_permission;
+
+    if (irq->pirq >= current->domain->arch.n_pirq)
+        return -EINVAL;
+    return permit(d->irqs, current->domain->irqs, irq->pirq, irq->pirq, irq->allow_access);
+}
+
+int domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_iomem_permission *mem = &op->u.iomem_permission;
+    uint64_t first = mem->first_mfn, last = first + mem->nr_mfns - 1;
+    unsigned int bits = (cpu_cpuid(0x80000008, 0).a & 0xff) - PAGE_SHIFT;
+
+    if (last < first || (first | last) >> bits)
+        return -EINVAL;
+    return permit(d->iomem, current->domain->iomem, first, last, mem->allow_access);
+}
+
+int domctl_ioport_permission(struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_ioport_permission *port = &op->u.ioport_permission;
+    uint64_t end = (uint64_t)port->first_port + port->nr_ports;
+
+    if (port->nr_ports == 0)
+        return 0;
+    if (end > 65536)
+        return -EINVAL;
+    return permit(d->ioports, current->domain->ioports, port->first_port, end - 1,
+                  port->allow_access);
+}

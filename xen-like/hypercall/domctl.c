@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* domctl: checks version and privilege, finds the domain, calls the operation (control/), copies
+ * results back. */
+#include "control/control.h"
+#include "guest.h"
+#include "hypercall.h"
+
+enum domctl_flags {
+    WRITES_BACK = 1 << 0,    /* the argument carries results */
+    DOMAIN_OPTIONAL = 1 << 1 /* the domain named need not exist */
+};
+
+#define DOMCTL(name, flags) [XEN_DOMCTL_##name] = {domctl_##name, flags}
+
+static const struct domctl_row {
+    int (*act)(struct domain *d, struct xen_domctl *op);
+    unsigned int flags;
+} domctls[] = {
+    DOMCTL(createdomain, WRITES_BACK | DOMAIN_OPTIONAL),
+    DOMCTL(destroydomain, 0),
+    DOMCTL(pausedomain, 0),
+    DOMCTL(unpausedomain, 0),
+    DOMCTL(resumedomain, 0),
+    DOMCTL(getdomaininfo, WRITES_BACK | DOMAIN_OPTIONAL),
+    DOMCTL(setdomainhandle, 0),
+    DOMCTL(max_mem, 0),
+    DOMCTL(settimeoffset, 0),
+    DOMCTL(max_vcpus, 0),
+    DOMCTL(setvcpucontext, 0),
+    DOMCTL(getvcpucontext, WRITES_BACK),
+    DOMCTL(getvcpuinfo, WRITES_BACK),
+    DOMCTL(setvcpuaffinity, 0),
+    DOMCTL(getvcpuaffinity, 0),
+    DOMCTL(setnodeaffinity, 0),
+    DOMCTL(getnodeaffinity, 0),
+    DOMCTL(scheduler_op, WRITES_BACK),
+    DOMCTL(irq_permission, 0),
+    DOMCTL(iomem_permission, 0),
+    DOMCTL(ioport_permission, 0),
+    DOMCTL(hypercall_init, 0),
+    DOMCTL(set_address_size, 0),
+    DOMCTL(get_address_size, WRITES_BACK),
+    DOMCTL(settscinfo, 0),
+    DOMCTL(gettscinfo, WRITES_BACK),
+    DOMCTL(getpageframeinfo3, 0),
+};
+
+static const struct domctl_row unsupported;
+
+static const struct domctl_row *find_row(uint32_t cmd)
+{
+    return cmd < ARRAY_SIZE(domctls) ? &domctls[cmd] : &unsupported;
+}
+
+int64_t hc_domctl(HC_ARGS)
+{
+    const struct domctl_row *row;
+    struct xen_domctl op;
+    struct domain *d;
+    int rc;
+
+    if (guest_read(&op, a1, sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
+        return -EACCES;
+    row = find_row(op.cmd);
+    d = op.domain < DOMID_LIMIT ? domain_find(op.domain) : NULL;
+    if (!d && !(row->flags & DOMAIN_OPTIONAL))
+        return -ESRCH;
+    if (!current->domain->is_control)
+        return -EPERM;
+    if (!row->act)
+        return -EOPNOTSUPP;
+    rc = row->act(d, &op);
+    if (rc == -ERESTART_HYPERCALL)
+        return hypercall_restart(__HYPERVISOR_domctl, a1, a2, a3, a4, a5);
+    if (rc == 0 && (row->flags & WRITES_BACK) && guest_write(a1, &op, sizeof(op)))
+        return -EFAULT;
+    return rc;
+}

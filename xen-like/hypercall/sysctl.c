@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* sysctl: checks version and privilege, calls the operation (control/), copies results back. */
+#include "control/control.h"
+#include "guest.h"
+#include "hypercall.h"
+
+#define SYSCTL(name) [XEN_SYSCTL_##name] = sysctl_##name
+
+static int (*const sysctls[])(struct xen_sysctl *op) = {
+    SYSCTL(readconsole), SYSCTL(physinfo),
+    SYSCTL(sched_id),    SYSCTL(getdomaininfolist),
+    SYSCTL(debug_keys),  SYSCTL(availheap),
+    SYSCTL(cputopoinfo), SYSCTL(numainfo),
+    SYSCTL(cpupool_op),  SYSCTL(get_cpu_levelling_caps),
+};
+
+int64_t hc_sysctl(HC_ARGS)
+{
+    struct xen_sysctl op;
+    int rc;
+
+    (void)a2, (void)a3, (void)a4, (void)a5;
+    if (guest_read(&op, a1, sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
+        return -EACCES;
+    if (!current->domain->is_control)
+        return -EPERM;
+    if (op.cmd >= ARRAY_SIZE(sysctls) || !sysctls[op.cmd])
+        return -ENOSYS;
+    rc = sysctls[op.cmd](&op);
+    if (rc == 0 && guest_write(a1, &op, sizeof(op)))
+        return -EFAULT;
+    return rc;
+}
