@@ -60,7 +60,7 @@ int domctl_settscinfo(struct domain *d, struct xen_domctl *op);
 int domctl_gettscinfo(struct domain *d, struct xen_domctl *op);
 int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op);
 
-/* --- sysctl_host.c --- */
+/* --- sysctl_machine.c --- */
 int sysctl_physinfo(struct xen_sysctl *op);
 int sysctl_sched_id(struct xen_sysctl *op);
 int sysctl_availheap(struct xen_sysctl *op);
