@@ -17,10 +17,13 @@ static void dump_memory(void)
 
 static void dump_registers(void)
 {
-    if (current->is_idle)
-        printk(LOG_ERR, "CPU 0 is idle\n");
-    else
-        regs_dump(guest_regs(), current);
+    struct domain *d;
+    struct vcpu *v;
+
+    for_each_domain(d) {
+        for_each_vcpu(d, v)
+            regs_dump(v == current ? guest_regs() : &v->arch.regs, v);
+    }
 }
 
 static void dump_time(void)
@@ -43,7 +46,7 @@ static const struct console_key key_table[] = {
     {'q', domain_dump_all, "domains and vCPUs"},
     {'i', irq_dump, "interrupts"},
     {'m', dump_memory, "memory"},
-    {'d', dump_registers, "registers of the running guest"},
+    {'d', dump_registers, "registers of all vCPUs"},
     {'t', dump_time, "clock and timers"},
     {'R', reboot, "reboot the machine"},
     {'C', crash, "crash the machine"},

@@ -254,7 +254,7 @@ r7: mov 64(%r11), %eax
     or $3, %eax
     mov %rax, 56(%rsp)
 r8: mov 48(%r11), %eax
-    and $0x250dd5, %eax            /* CF PF AF ZF SF TF IF DF OF RF AC ID: what a guest may set */
+    and $0x250fd5, %eax            /* CF PF AF ZF SF TF IF DF OF RF AC ID: what a guest may set */
     mov %rax, 40(%rsp)
     orl $0x202, 40(%rsp)
 r9: movzwl 40(%r11), %r11d

@@ -20,6 +20,24 @@ static const char *const trap_names[] = {
     "page fault", "reserved", "x87 error", "alignment check", "machine check", "SIMD error",
 };
 
+/* Words of a guest kernel's stack, found through its page tables, so that any vCPU's can be shown. */
+static void guest_stack_dump(const struct regs *r, const struct vcpu *v)
+{
+    printk(LOG_ERR, "guest stack from %016lx:\n", r->rsp);
+    for (unsigned int i = 0; i < 32; i += 4) {
+        uint64_t word[4] = {0};
+        for (unsigned int k = 0; k < 4; k++) {
+            uint64_t va = (r->rsp & ~7ul) + (i + k) * 8;
+            struct page_info *pt;
+            const uint64_t *slot = pv_walk_l1(v, va, &pt);
+            if (!slot || !(*slot & PTE_P) || !mfn_valid(paddr_to_mfn(*slot & PTE_ADDR)))
+                return;
+            word[k] = *(const uint64_t *)((const char *)paddr_to_virt(*slot & PTE_ADDR) + (va & (PAGE_SIZE - 1)));
+        }
+        printk(LOG_ERR, "  %016lx %016lx %016lx %016lx\n", word[0], word[1], word[2], word[3]);
+    }
+}
+
 void regs_dump(const struct regs *r, const struct vcpu *v)
 {
     if (v && !v->is_idle)
@@ -34,6 +52,8 @@ void regs_dump(const struct regs *r, const struct vcpu *v)
     printk(LOG_ERR, "r12 %016lx r13 %016lx r14 %016lx\n", r->r12, r->r13, r->r14);
     printk(LOG_ERR, "r15 %016lx ss  %04lx cr2 %016lx cr3 %016lx\n", r->r15, r->ss & 0xffff, cpu_read_cr2(),
            cpu_read_cr3());
+    if (v && !v->is_idle && (v->arch.flags & VCPU_KERNEL_MODE) && (r->cs & 3))
+        guest_stack_dump(r, v);
 }
 
 static bool fixup(struct regs *regs)

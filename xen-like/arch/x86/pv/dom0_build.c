@@ -2,7 +2,7 @@
 /*
  * dom0's first address space, as the PV ABI lays it out (<xen/xen.h>, "start-of-day memory layout"):
  *
- *   virt_base + pfn * 4 KiB:  kernel image | ramdisk, unless it may stay unmapped | p2m list, unless it has its own
+ *   virt_base + pfn * 4 KiB, from pfn 0:  kernel image | ramdisk, unless it may stay unmapped | p2m list, unless it has its own
  *                             place | start info | page tables (read-only) | boot stack, up to a multiple of 4 MiB
  *   unmapped pfns behind:     ramdisk; p2m list with the page tables that map it at the address the kernel asks for
  */
@@ -25,10 +25,9 @@
 struct layout {
     uint64_t n_pages;
     uint64_t virt_base;
-    uint64_t kernel_pfn, start_info_pfn, pt_pfn, n_pt, stack_pfn, end_pfn; /* mapped, ascending */
+    uint64_t start_info_pfn, pt_pfn, n_pt, stack_pfn, end_pfn; /* mapped, ascending */
     uint64_t initrd_pfn, n_initrd, p2m_pfn, n_p2m, p2m_pt_pfn, n_p2m_pt;
     uint64_t p2m_va;
-    uint64_t first_mapped_pfn;
 };
 
 static uint64_t *p2m; /* being built, in the hypervisor's memory; index pfn */
@@ -92,8 +91,6 @@ static void plan(struct layout *l, const struct xen_notes *notes, uint64_t initr
     uint64_t pfn;
 
     l->virt_base = notes->virt_base;
-    l->kernel_pfn = notes->phys_start >> PAGE_SHIFT;
-    l->first_mapped_pfn = l->kernel_pfn;
     pfn = frames(notes->phys_end);
     l->n_initrd = frames(initrd_len);
     l->n_p2m = frames(l->n_pages * 8);
@@ -113,7 +110,7 @@ static void plan(struct layout *l, const struct xen_notes *notes, uint64_t initr
         uint64_t end = l->virt_base + ((l->stack_pfn + 1) << PAGE_SHIFT) + SLACK_BYTES;
         end = ROUND_UP(end, 4ul << 20);
         l->end_pfn = (end - l->virt_base) >> PAGE_SHIFT;
-        if (tables_for(l->virt_base + (l->first_mapped_pfn << PAGE_SHIFT), end) + 1 <= l->n_pt)
+        if (tables_for(l->virt_base, end) + 1 <= l->n_pt)
             break;
     }
     pfn = l->end_pfn;
@@ -162,7 +159,7 @@ static mfn_t build_tables(const struct layout *l)
     uint64_t *l4 = pfn_to_virt(l->pt_pfn);
 
     memset(l4, 0, PAGE_SIZE);
-    for (uint64_t pfn = l->first_mapped_pfn; pfn < l->end_pfn; pfn++)
+    for (uint64_t pfn = 0; pfn < l->end_pfn; pfn++)
         map_page(l4, l->virt_base + (pfn << PAGE_SHIFT), pfn, pfn < l->pt_pfn || pfn >= l->pt_pfn + l->n_pt, &pool);
     while (pool.next < pool.end) /* spare tables look like used ones */
         memset(pfn_to_virt(pool.next++), 0, PAGE_SIZE);

@@ -166,8 +166,8 @@ bool pv_emulate_privileged(struct vcpu *v, struct regs *r)
         hc_sched_op(SCHEDOP_block, 0, 0, 0, 0);
         return true;
     }
-    if (insn[i] == 0xfa || insn[i] == 0xfb) { /* cli, sti: the event mask stands for IF */
-        v->vcpu_info->evtchn_upcall_mask = insn[i] == 0xfa;
+    if ((insn[i] == 0xfa || insn[i] == 0xfb) && v->arch.iopl >= 1) {
+        /* cli, sti: no effect. popf cannot be seen, so a cli that worked could never be undone by it. */
         r->rip += i + 1;
         return true;
     }
