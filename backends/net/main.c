@@ -47,7 +47,18 @@ struct source {
     void *arg;
 };
 
-static struct source sources[8 + CONFIG_SWITCHES_MAX * SWITCH_UPLINKS];
+/* Where each descriptor's source is; uplinks follow the fixed ones in the order of their vSwitches.
+ */
+enum source_slot {
+    SOURCE_STORE,
+    SOURCE_EVENT,
+    SOURCE_SIGNAL,
+    SOURCE_TIMER,
+    SOURCE_CONTROL,
+    SOURCE_UPLINKS,
+};
+
+static struct source sources[SOURCE_UPLINKS + CONFIG_SWITCHES_MAX * SWITCH_UPLINKS];
 
 static uint64_t now_ms(void)
 {
@@ -116,7 +127,7 @@ static void on_signal(struct daemon *d, void *arg)
         switches_child_ended(&d->switches, pid, status, now_ms());
 }
 
-/* An uplink was opened: wait for its frames. Its slot follows from its place. */
+/* An uplink was opened: wait for its frames. */
 static void add_uplink(struct uplink_port *uplink, void *arg)
 {
     struct daemon *d = arg;
@@ -124,7 +135,8 @@ static void add_uplink(struct uplink_port *uplink, void *arg)
     for (unsigned i = 0; i < d->switches.n; i++)
         for (unsigned u = 0; u < SWITCH_UPLINKS; u++)
             if (uplink == &d->switches.list[i].uplinks[u])
-                watch_fd(d, uplink->uplink.fd, 8 + i * SWITCH_UPLINKS + u, on_uplink, uplink);
+                watch_fd(d, uplink->uplink.fd, SOURCE_UPLINKS + i * SWITCH_UPLINKS + u, on_uplink,
+                         uplink);
 }
 
 static void on_timer(struct daemon *d, void *arg)
@@ -194,11 +206,11 @@ static int start(struct daemon *d, const char *control_path)
     if (open_descriptors(d, control_path) < 0 ||
         switches_init(&d->switches, &d->config, RUN_DIR) < 0 || open_xen(d) < 0)
         return -1;
-    if (watch_fd(d, xs_fileno(d->xs), 0, on_store, NULL) < 0 ||
-        watch_fd(d, xenevtchn_fd(d->evtchn), 1, on_event, NULL) < 0 ||
-        watch_fd(d, d->signal_fd, 2, on_signal, NULL) < 0 ||
-        watch_fd(d, d->timer_fd, 3, on_timer, NULL) < 0 ||
-        watch_fd(d, d->control_fd, 4, on_control, NULL) < 0)
+    if (watch_fd(d, xs_fileno(d->xs), SOURCE_STORE, on_store, NULL) < 0 ||
+        watch_fd(d, xenevtchn_fd(d->evtchn), SOURCE_EVENT, on_event, NULL) < 0 ||
+        watch_fd(d, d->signal_fd, SOURCE_SIGNAL, on_signal, NULL) < 0 ||
+        watch_fd(d, d->timer_fd, SOURCE_TIMER, on_timer, NULL) < 0 ||
+        watch_fd(d, d->control_fd, SOURCE_CONTROL, on_control, NULL) < 0)
         return -1;
     switches_maintain(&d->switches, now_ms(), add_uplink, d);
     return 0;

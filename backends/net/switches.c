@@ -81,30 +81,41 @@ static bool plug_uplink(struct net_switch *sw, enum switch_port which)
     return true;
 }
 
-void switches_maintain(struct switches *switches, uint64_t now_ms,
-                       void (*opened)(struct uplink_port *uplink, void *arg), void *arg)
-{
-    for (unsigned i = 0; i < switches->n; i++) {
-        struct net_switch *sw = &switches->list[i];
-
-        mac_table_expire(sw->vswitch->macs, now_ms);
-        if (sw->config->tap[0] && sw->uplinks[SWITCH_TAP].port.number < 0 &&
-            plug_uplink(sw, SWITCH_TAP))
-            opened(&sw->uplinks[SWITCH_TAP], arg);
-        if (sw->config->uplink[0] && sw->uplinks[SWITCH_WIRE].port.number < 0 &&
-            plug_uplink(sw, SWITCH_WIRE))
-            opened(&sw->uplinks[SWITCH_WIRE], arg);
-        if (sw->uplinks[SWITCH_TAP].port.number >= 0)
-            dhcp_keep_running(&sw->dhcp, switches->run_dir, now_ms);
-    }
-}
-
 void switches_lose_uplink(struct uplink_port *up)
 {
     net_log("%s: %s went away", up->port.vswitch->name, up->uplink.ifname);
     vswitch_remove_port(up->port.vswitch, (unsigned)up->port.number);
     up->port.number = -1;
     uplink_close(&up->uplink);
+}
+
+/* Whether an uplink is plugged in and alive; a dead one is unplugged. */
+static bool is_plugged(struct uplink_port *up)
+{
+    if (up->port.number < 0)
+        return false;
+    if (uplink_is_there(&up->uplink))
+        return true;
+    switches_lose_uplink(up);
+    return false;
+}
+
+void switches_maintain(struct switches *switches, uint64_t now_ms,
+                       void (*opened)(struct uplink_port *uplink, void *arg), void *arg)
+{
+    for (unsigned i = 0; i < switches->n; i++) {
+        struct net_switch *sw = &switches->list[i];
+        const char *wanted[SWITCH_UPLINKS];
+
+        wanted[SWITCH_TAP] = sw->config->tap;
+        wanted[SWITCH_WIRE] = sw->config->uplink;
+        mac_table_expire(sw->vswitch->macs, now_ms);
+        for (unsigned u = 0; u < SWITCH_UPLINKS; u++)
+            if (wanted[u][0] && !is_plugged(&sw->uplinks[u]) && plug_uplink(sw, u))
+                opened(&sw->uplinks[u], arg);
+        if (sw->uplinks[SWITCH_TAP].port.number >= 0)
+            dhcp_keep_running(&sw->dhcp, switches->run_dir, now_ms);
+    }
 }
 
 void switches_child_ended(struct switches *switches, pid_t pid, int status, uint64_t now_ms)

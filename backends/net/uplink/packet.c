@@ -89,7 +89,7 @@ int uplink_open_packet(struct uplink *uplink, const char *ifname)
         errno = saved;
         return -1;
     }
-    *uplink = (struct uplink){.fd = fd, .strips_tags = true};
+    *uplink = (struct uplink){.fd = fd, .ifindex = if_nametoindex(ifname), .strips_tags = true};
     snprintf(uplink->ifname, sizeof(uplink->ifname), "%s", ifname);
     return 0;
 }

@@ -80,7 +80,7 @@ int uplink_open_tap(struct uplink *uplink, const char *ifname, unsigned mtu)
         errno = saved;
         return -1;
     }
-    *uplink = (struct uplink){.fd = fd};
+    *uplink = (struct uplink){.fd = fd, .ifindex = if_nametoindex(ifname)};
     snprintf(uplink->ifname, sizeof(uplink->ifname), "%s", ifname);
     return 0;
 }

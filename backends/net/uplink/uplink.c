@@ -16,6 +16,11 @@
 #define MAC_ADDRESSES  12 /* bytes before the place of a VLAN tag */
 #define ETHERTYPE_VLAN 0x8100
 
+bool uplink_is_there(const struct uplink *uplink)
+{
+    return if_nametoindex(uplink->ifname) == uplink->ifindex;
+}
+
 void uplink_close(struct uplink *uplink)
 {
     if (uplink->fd >= 0)

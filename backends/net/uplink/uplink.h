@@ -17,6 +17,7 @@
 struct uplink {
     int fd;
     char ifname[IF_NAMESIZE];
+    unsigned ifindex;
     bool strips_tags; /* the kernel takes VLAN tags out of what it receives (AF_PACKET) */
 };
 
@@ -36,6 +37,12 @@ int uplink_open_tap(struct uplink *uplink, const char *ifname, unsigned mtu);
 
 /* Attach to dom0's network card `ifname`, promiscuous and up. 0, or -1 with errno. */
 int uplink_open_packet(struct uplink *uplink, const char *ifname);
+
+/*
+ * Whether the interface that was opened is still there, and not another of the same name: a packet
+ * socket gets no lasting sign of that.
+ */
+bool uplink_is_there(const struct uplink *uplink);
 
 void uplink_close(struct uplink *uplink);
 
