@@ -28,7 +28,7 @@ $(B)/hv/%.o: %.S $(B)/hv/inc/offsets.h
 	@mkdir -p $(@D)
 	$(HV_CC) $(filter-out -include xen-like/include/hidden.h,$(HV_CFLAGS)) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
-HV_LINK = $(HV_CC) -nostdlib -static -no-pie -Wl,-T,$(HV_LDS) -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
+HV_LINK = $(HV_CC) -nostdlib -static -no-pie -Wl,-T,$(HV_LDS) -Wl,-z,max-page-size=4096 -Wl,--build-id=sha1 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 # Two links: the first gives the addresses, from which the symbol table of the second is made.
 $(B)/hv/symbols.o: $(HV_OBJ) $(HV_LDS) tools/build/symbols.sh
 	sh tools/build/symbols.sh /dev/null > $(B)/hv/symbols0.S

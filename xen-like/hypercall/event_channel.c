@@ -134,16 +134,29 @@ static int op_set_priority(union event_arg *arg)
 #define EVENT_OP(name, has_output)                                                                 \
     [EVTCHNOP_##name] = {op_##name, sizeof(((union event_arg *)NULL)->name), has_output}
 
+/* Xen's own number for a reset that continues; it takes it from guests too. */
+#define EVTCHNOP_RESET_CONT 14
+
 static const struct event_op {
     int (*act)(union event_arg *arg);
     uint16_t size;
     bool has_output;
 } event_ops[] = {
-    EVENT_OP(alloc_unbound, true), EVENT_OP(bind_interdomain, true), EVENT_OP(bind_virq, true),
-    EVENT_OP(bind_ipi, true),      EVENT_OP(bind_pirq, true),        EVENT_OP(close, false),
-    EVENT_OP(send, false),         EVENT_OP(status, true),           EVENT_OP(bind_vcpu, false),
-    EVENT_OP(unmask, false),       EVENT_OP(reset, false),           EVENT_OP(init_control, false),
-    EVENT_OP(expand_array, false), EVENT_OP(set_priority, false),
+    EVENT_OP(alloc_unbound, true),
+    EVENT_OP(bind_interdomain, true),
+    EVENT_OP(bind_virq, true),
+    EVENT_OP(bind_ipi, true),
+    EVENT_OP(bind_pirq, true),
+    EVENT_OP(close, false),
+    EVENT_OP(send, false),
+    EVENT_OP(status, true),
+    EVENT_OP(bind_vcpu, false),
+    EVENT_OP(unmask, false),
+    EVENT_OP(reset, false),
+    EVENT_OP(init_control, false),
+    EVENT_OP(expand_array, false),
+    EVENT_OP(set_priority, false),
+    [EVTCHNOP_RESET_CONT] = {op_reset, sizeof(evtchn_reset_t), false},
 };
 
 int64_t hc_event_channel_op(HC_ARGS)

@@ -41,10 +41,30 @@ static int64_t get_features(uint64_t arg)
     return guest_write(arg, &fi, sizeof(fi));
 }
 
+/* The linker's note: name size, descriptor size, type, "GNU", then the id. */
+struct build_note {
+    uint32_t name_size, size, type;
+    char name[4];
+    uint8_t id[];
+};
+extern const struct build_note __build_id_start;
+
 static int64_t build_id(uint64_t arg)
 {
-    (void)arg;
-    return -ENODATA; /* the image carries none */
+    const struct build_note *note = &__build_id_start;
+    xen_build_id_t head;
+
+    if (!arg)
+        return note->size;
+    if (guest_read(&head, arg, sizeof(head)))
+        return -EFAULT;
+    if (head.len == 0)
+        return -EINVAL;
+    if (head.len < note->size)
+        return -ENOBUFS;
+    if (guest_write(arg + offsetof(xen_build_id_t, buf), note->id, note->size))
+        return -EFAULT;
+    return note->size;
 }
 
 static int64_t compile_info(uint64_t arg)

@@ -99,8 +99,11 @@ static void page_fault(struct vcpu *v, struct regs *regs)
     uint32_t error = regs->error_code;
 
     if (unlikely(va >= HYPERVISOR_START && va < HYPERVISOR_END)) {
-        if (in_ldt_window(v, va) && pv_ldt_fault(v, va))
-            return;
+        if (in_ldt_window(v, va)) {
+            if (pv_ldt_fault(v, va))
+                return;
+            va = v->arch.ldt_base + (va - PERDOMAIN_LDT(v->id)); /* where the guest has its table */
+        }
     } else if ((v->arch.flags & VCPU_KERNEL_MODE) && (error & (PF_PRESENT | PF_WRITE | PF_RSVD)) == (PF_PRESENT | PF_WRITE) &&
                (v->domain->vm_assist & (1ul << VMASST_TYPE_writable_pagetables)) && pv_emulate_pt_write(v, va, regs))
         return;
@@ -118,7 +121,7 @@ static void general_protection(struct vcpu *v, struct regs *regs)
             return;
         }
         const struct trap_gate *gate = &v->arch.traps[insn[1]];
-        unsigned int ring = v->arch.flags & VCPU_KERNEL_MODE ? 0 : 3;
+        unsigned int ring = v->arch.flags & VCPU_KERNEL_MODE ? 1 : 3;
         if (gate->address && (gate->flags & 3) >= ring) {
             regs->rip += 2;
             pv_inject_trap(regs, insn[1], 0);

@@ -17,6 +17,8 @@
 bool pv_descriptor_fix(uint64_t *desc);
 int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned int entries);
 void pv_drop_gdt(struct vcpu *v);
+/* Empty GDT of a new vCPU. */
+void pv_init_gdt(struct vcpu *v);
 /* -EINVAL: over 8192 entries, unaligned or inside the hypervisor. Pages are checked and mapped on first use. */
 int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries);
 /* A fault at `va` in the LDT window of `v`: maps the page; false when the guest has none there. */

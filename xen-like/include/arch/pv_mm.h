@@ -64,7 +64,7 @@ void page_put_table(struct vcpu *v, struct page_info *pg);
 /* Finishes what page_put_table left over; -ERESTART_HYPERCALL when it needs more time. */
 int deferred_put_run(struct vcpu *v);
 
-/* One L1 entry's claims on the frame it maps. `owner`: whose frames it may map. 0, -EINVAL, -EPERM. */
+/* One L1 entry's claims on the frame it maps. `owner`: whose frames it may map. 0, -EINVAL, -EPERM, -EBUSY. */
 int l1e_get(uint64_t l1e, struct domain *mapper, struct domain *owner);
 void l1e_put(uint64_t l1e, struct domain *mapper);
 /* The entry as the CPU shall see it. */
@@ -86,6 +86,8 @@ int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t
 uint64_t *pv_walk_l1(const struct vcpu *v, uint64_t va, struct page_info **pt);
 /* Hypervisor's L4 slots for a table of `d`. */
 void pv_fill_l4(struct domain *d, uint64_t *l4);
+/* MMUEXT_NEW_BASEPTR for the running vCPU. 0, -EINVAL, -ERESTART_HYPERCALL. */
+int pv_new_baseptr(struct vcpu *v, mfn_t l4);
 /* Loads the address space of v's current mode. */
 void pv_load_cr3(struct vcpu *v);
 /* Emulates the guest kernel's write at `va` to one of its page tables; true when done. */

@@ -185,6 +185,11 @@ int64_t hc_set_debugreg(HC_ARGS)
     (void)a3, (void)a4, (void)a5;
 
     switch (a1) {
+    case 4:
+    case 5: /* other names of 6 and 7 while CR4.DE is clear */
+        if (v->arch.cr4 & (1ul << 3))
+            return -ENODEV;
+        return hc_set_debugreg(a1 + 2, a2, 0, 0, 0);
     case 0 ... 3:
         if (!canonical(a2) || !guest_range_ok(a2, 1))
             return -EPERM;
@@ -204,7 +209,7 @@ int64_t hc_set_debugreg(HC_ARGS)
         v->arch.dr[7] = a2;
         break;
     default:
-        return -EINVAL;
+        return -ENODEV;
     }
     __asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(v->arch.dr[0]),
                      "r"(v->arch.dr[1]), "r"(v->arch.dr[2]), "r"(v->arch.dr[3]));

@@ -35,12 +35,26 @@ bool pv_descriptors_valid(uint64_t *table)
     return true;
 }
 
-static void put_frame(uint64_t *pte)
+/* Where a guest has no GDT page the CPU finds null descriptors: a selector there gives #GP, not a page fault of ours. */
+static const uint64_t no_descriptors[512] page_aligned;
+
+static uint64_t empty_pte(void)
 {
-    if (!(*pte & PTE_P))
+    return image_to_paddr(no_descriptors) | PTE_P | PTE_A | PTE_NX;
+}
+
+void pv_init_gdt(struct vcpu *v)
+{
+    for (unsigned int i = 0; i < GDT_PAGES; i++)
+        v->arch.gdt_ldt_ptes[i] = empty_pte();
+}
+
+static void put_frame(uint64_t *pte, uint64_t empty)
+{
+    if (!(*pte & PTE_P) || *pte == empty_pte())
         return;
     struct page_info *pg = mfn_to_page(paddr_to_mfn(*pte & PTE_ADDR));
-    *pte = 0;
+    *pte = empty;
     page_type_put(pg, false);
     page_put(pg);
 }
@@ -48,7 +62,7 @@ static void put_frame(uint64_t *pte)
 void pv_drop_gdt(struct vcpu *v)
 {
     for (unsigned int i = 0; i < GDT_PAGES; i++)
-        put_frame(&v->arch.gdt_ldt_ptes[i]);
+        put_frame(&v->arch.gdt_ldt_ptes[i], empty_pte());
     v->arch.gdt_entries = 0;
 }
 
@@ -82,7 +96,7 @@ void pv_ldt_unmap(struct vcpu *v)
 {
     for (unsigned int i = 0; i < 16; i++)
         if (v->arch.ldt_mapped >> i & 1)
-            put_frame(&v->arch.gdt_ldt_ptes[16 + i]);
+            put_frame(&v->arch.gdt_ldt_ptes[16 + i], 0);
     v->arch.ldt_mapped = 0;
     tlb_flush_all();
 }

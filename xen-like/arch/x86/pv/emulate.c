@@ -65,6 +65,12 @@ static bool write_cr(struct vcpu *v, unsigned int cr, uint64_t val)
     case 2:
         v->vcpu_info->arch.cr2 = val;
         return true;
+    case 3: {
+        mfn_t mfn = MFN(val >> PAGE_SHIFT);
+        /* An instruction cannot be half done: only tables that are validated already. */
+        return !v->arch.n_deferred && mfn_valid(mfn) && (mfn_to_page(mfn)->type & PGT_VALIDATED) &&
+               (mfn_to_page(mfn)->type & PGT_COUNT) && pv_new_baseptr(v, mfn) == 0;
+    }
     case 4:
         if ((val & (1ul << 18)) && !fpu_has_xsave())
             return false;

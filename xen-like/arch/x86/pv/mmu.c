@@ -64,14 +64,16 @@ static int update_m2p(uint64_t ptr, uint64_t pfn, struct domain *owner)
 
 static int one_update(const mmu_update_t *u, struct domain *pt_owner, struct domain *owner)
 {
-    switch (u->ptr & 3) {
+    switch (u->ptr & 7) {
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE:
-        return update_pt_entry(u->ptr & ~3ul, u->val, pt_owner, owner, false);
+        return update_pt_entry(u->ptr & ~7ul, u->val, pt_owner, owner, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
-        return update_pt_entry(u->ptr & ~3ul, u->val, pt_owner, owner, true);
-    default: /* MMU_MACHPHYS_UPDATE */
-        return update_m2p(u->ptr & ~3ul, u->val, owner);
+        return update_pt_entry(u->ptr & ~7ul, u->val, pt_owner, owner, true);
+    case MMU_MACHPHYS_UPDATE:
+        return update_m2p(u->ptr & ~7ul, u->val, owner);
+    default:
+        return -ENOSYS;
     }
 }
 

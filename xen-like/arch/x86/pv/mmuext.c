@@ -42,24 +42,28 @@ static int unpin_table(struct mmuext_op *op, struct domain *d)
     return 0;
 }
 
-static int new_baseptr(struct mmuext_op *op, struct domain *d)
+int pv_new_baseptr(struct vcpu *v, mfn_t l4)
 {
-    struct vcpu *v = current;
-    if (d != v->domain)
-        return -EPERM;
-    paddr_t next = mfn_to_paddr(MFN(op->arg1.mfn)), old = v->arch.cr3_kernel;
+    paddr_t next = mfn_to_paddr(l4), old = v->arch.cr3_kernel;
+
     if (next == old) {
         tlb_flush_all();
         return 0;
     }
-    int rc = page_get_table(d, MFN(op->arg1.mfn), PGT_L4, true);
+    int rc = page_get_table(v->domain, l4, PGT_L4, true);
     if (rc)
         return rc;
     v->arch.cr3_kernel = next;
     tlb_load_cr3(next);
-    v->arch.ldt_mapped ? pv_ldt_unmap(v) : (void)0;
+    if (v->arch.ldt_mapped)
+        pv_ldt_unmap(v);
     page_put_table(v, mfn_to_page(paddr_to_mfn(old)));
     return 0;
+}
+
+static int new_baseptr(struct mmuext_op *op, struct domain *d)
+{
+    return d == current->domain ? pv_new_baseptr(current, MFN(op->arg1.mfn)) : -EPERM;
 }
 
 static int new_user_baseptr(struct mmuext_op *op, struct domain *d)

@@ -29,7 +29,7 @@ int l1e_get(uint64_t l1e, struct domain *mapper, struct domain *owner)
         return -EINVAL;
     if ((l1e & PTE_W) && unlikely(page_type_get(pg, PGT_WRITABLE, false))) {
         page_put(pg);
-        return -EINVAL;
+        return -EBUSY; /* in use as a table or descriptors */
     }
     return 0;
 }
