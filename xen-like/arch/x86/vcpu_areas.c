@@ -27,14 +27,17 @@ void vcpu_time_publish(struct vcpu *v)
 void update_domain_wallclock(struct domain *d)
 {
     shared_info_t *s = d->shared_info;
-    uint64_t sec = time_wallclock_seconds() + (uint64_t)(int64_t)d->time_offset_seconds;
+    uint64_t sec;
+    uint32_t nsec;
 
     if (!s)
         return;
+    time_get_wallclock(&sec, &nsec);
+    sec += (uint64_t)(int64_t)d->time_offset_seconds;
     WRITE_ONCE(s->wc_version, s->wc_version | 1);
     barrier();
     s->wc_sec = (uint32_t)sec;
-    s->wc_nsec = 0;
+    s->wc_nsec = nsec;
     s->wc_sec_hi = (uint32_t)(sec >> 32);
     barrier();
     WRITE_ONCE(s->wc_version, s->wc_version + 1);
