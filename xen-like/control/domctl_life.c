@@ -45,7 +45,7 @@ static int check_config(const struct xen_domctl_createdomain *config)
     if (config->max_grant_frames == 0 || config->max_grant_frames > GRANT_DEFAULT_FRAMES ||
         config->max_maptrack_frames > GRANT_DEFAULT_MAPTRACK_FRAMES)
         return -EINVAL;
-    return config->cpupool_id ? -ENOENT : 0;
+    return config->cpupool_id ? -ESRCH : 0;
 }
 
 int domctl_createdomain(struct domain *d, struct xen_domctl *op)

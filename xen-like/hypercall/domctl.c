@@ -70,7 +70,7 @@ int64_t hc_domctl(HC_ARGS)
     if (!current->domain->is_control)
         return -EPERM;
     if (!row->act)
-        return -EOPNOTSUPP;
+        return -ENOSYS;
     rc = row->act(d, &op);
     if (rc == -ERESTART_HYPERCALL)
         return hypercall_restart(__HYPERVISOR_domctl, a1, a2, a3, a4, a5);
