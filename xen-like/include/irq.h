@@ -15,8 +15,8 @@
 
 /* Called by the trap room for every vector >= 0x20, interrupts off; acknowledges the LAPIC. */
 void irq_dispatch(unsigned int vector);
-void irq_init(void);              /* mask the PICs, set up LAPIC and IOAPICs found by ACPI */
-void irq_dump(void);              /* console key */
+void irq_init(void); /* mask the PICs, set up LAPIC and IOAPICs found by ACPI */
+void irq_dump(void); /* console key */
 /* A handler of the hypervisor's own for an ISA IRQ (the serial line). */
 int irq_request_isa(unsigned int isa_irq, unsigned int vector, void (*fn)(void *), void *data);
 
@@ -29,8 +29,9 @@ int pirq_eoi(struct domain *d, unsigned int pirq);
 /* --- for hypercall/physdev.c --- */
 struct physdev_map_pirq;
 /*
- * Maps a GSI or a PCI function's message as a pirq of `d`; map->pirq < 0 asks for a free number, which it then is.
- * -EINVAL, -ENODEV, -EEXIST, -EBUSY, -ENOSPC, -ENOMEM, -ENXIO; -EOPNOTSUPP: several messages at once.
+ * Maps a GSI or a PCI function's message as a pirq of `d`; map->pirq < 0 asks for a free number,
+ * which it then is. -EINVAL, -ENODEV, -EEXIST, -EBUSY, -ENOSPC, -ENOMEM, -ENXIO; -EOPNOTSUPP:
+ * several messages at once.
  */
 int pirq_map(struct domain *d, struct physdev_map_pirq *map);
 int pirq_unmap(struct domain *d, int pirq);
@@ -38,11 +39,14 @@ int pirq_unmap(struct domain *d, int pirq);
 int pirq_reserve(struct domain *d, bool for_gsi);
 evtchn_port_t pirq_port(struct domain *d, unsigned int pirq); /* 0 = not bound */
 bool pirq_is_shared(struct domain *d, unsigned int pirq);
-/* Trigger and polarity of a line. -EEXIST when that was said before, or it is in use; -EINVAL: no such line. */
+/* Trigger and polarity of a line. -EEXIST when that was said before, or it is in use; -EINVAL: no
+ * such line. */
 int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low);
-/* A page of the guest's in which bit `pirq` says whether it owes PHYSDEVOP_eoi. -EINVAL, -EBUSY (has one). */
+/* A page of the guest's in which bit `pirq` says whether it owes PHYSDEVOP_eoi. -EINVAL, -EBUSY
+ * (has one). */
 int pirq_register_eoi_map(struct domain *d, gfn_t gfn, bool auto_unmask);
-/* A PCI function (bus << 8 | devfn) and all its messages. -ENODEV when there is none; -EBUSY: messages in use. */
+/* A PCI function (bus << 8 | devfn) and all its messages. -ENODEV when there is none; -EBUSY:
+ * messages in use. */
 int pirq_add_device(uint16_t bdf, bool is_virtual);
 int pirq_remove_device(uint16_t bdf);
 int pirq_restore_device(uint16_t bdf);

@@ -8,7 +8,7 @@
 
 struct timer {
     struct rb_node node;
-    s_time_t expires;       /* system time, ns */
+    s_time_t expires; /* system time, ns */
     void (*fn)(void *data);
     void *data;
     bool is_active;
@@ -24,11 +24,11 @@ void timer_softirq(void);
 s_time_t timer_next(void);
 
 /* --- clocks (arch/x86/time.c) --- */
-s_time_t time_now(void);                         /* system time; monotonic */
-uint64_t time_wallclock_seconds(void);           /* wall clock at system time 0 */
-/* The same with its nanoseconds. */
+s_time_t time_now(void); /* system time; monotonic */
+/* Wall clock at system time 0: seconds since 1970 and nanoseconds. */
 void time_get_wallclock(uint64_t *seconds, uint32_t *nanoseconds);
-/* Says that it was `seconds`, `nanoseconds` since 1970 when system time was `when` (XENPF_settime). */
+/* Says that it was `seconds`, `nanoseconds` since 1970 when system time was `when` (XENPF_settime).
+ */
 void time_set_wallclock(uint64_t seconds, uint32_t nanoseconds, s_time_t when);
 /* Arms this CPU's one-shot hardware timer; STIME_MAX disarms. */
 void time_arm(s_time_t deadline);

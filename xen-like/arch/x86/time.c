@@ -219,11 +219,6 @@ void time_arm(s_time_t deadline)
         apic_timer_set_deadline(cpu_rdtsc() + scale_up(ns, tsc_per_ns));
 }
 
-uint64_t time_wallclock_seconds(void)
-{
-    return wall_seconds;
-}
-
 void time_get_wallclock(uint64_t *seconds, uint32_t *nanoseconds)
 {
     *seconds = wall_seconds;

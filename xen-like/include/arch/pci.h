@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PCI functions: configuration space through ports 0xcf8/0xcfc (segment 0, registers 0..255), which functions exist,
- * and their message-signalled interrupts. A function is named by bus << 8 | device << 3 | function ("bdf").
+ * PCI functions: configuration space through ports 0xcf8/0xcfc (segment 0, registers 0..255), which
+ * functions exist, and their message-signalled interrupts. A function is named by bus << 8 | device
+ * << 3 | function ("bdf").
  */
 #ifndef CORBEL_ARCH_PCI_H
 #define CORBEL_ARCH_PCI_H
@@ -11,14 +12,15 @@
 
 struct irq_desc;
 
-/* Configuration cycles of 1, 2 or 4 bytes, aligned to their size. A function that is not there reads as ones. */
+/* Configuration cycles of 1, 2 or 4 bytes, aligned to their size. A function that is not there
+ * reads as ones. */
 uint32_t pci_read(uint16_t bdf, unsigned int reg, unsigned int size);
 void pci_write(uint16_t bdf, unsigned int reg, unsigned int size, uint32_t value);
 
 /*
- * The control domain's cycles: `address` is what it wrote to port 0xcf8, `byte` the offset (0..3) in port 0xcfc.
- * Writes cannot change what the hypervisor put in a function's MSI capability, nor enable MSI on a function none of
- * whose interrupts it has mapped.
+ * The control domain's cycles: `address` is what it wrote to port 0xcf8, `byte` the offset (0..3)
+ * in port 0xcfc. Writes cannot change what the hypervisor put in a function's MSI capability, nor
+ * enable MSI on a function none of whose interrupts it has mapped.
  */
 uint32_t pci_guest_read(uint32_t address, unsigned int byte, unsigned int size);
 void pci_guest_write(uint32_t address, unsigned int byte, unsigned int size, uint32_t value);
@@ -46,16 +48,17 @@ struct pci_device {
 unsigned int pci_find_capability(uint16_t bdf, uint8_t id);
 /* The function's record, made when hardware answers for it; NULL otherwise. */
 struct pci_device *pci_device_find(uint16_t bdf);
-/* Makes the record at the control domain's word. -ENOMEM. A function known already is looked at again: 0. */
+/* Makes the record at the control domain's word. -ENOMEM. A function known already is looked at
+ * again: 0. */
 int pci_device_add(uint16_t bdf, bool is_virtual);
 /* Forgets the function; its interrupts must be gone. -ENODEV when it is not known. */
 int pci_device_remove(uint16_t bdf);
 
 /* --- MSI and MSI-X (arch/x86/msi.c; PCI Local Bus 3.0, section 6.8) --- */
 /*
- * Programs the message of `desc` (vector, device and entry set) into its function and leaves it masked where it
- * can be. -ENODEV: no such capability. -EEXIST: already in use. -EINVAL: no such entry. -ENXIO: table unreachable.
- * -ENOMEM: no room to map it.
+ * Programs the message of `desc` (vector, device and entry set) into its function and leaves it
+ * masked where it can be. -ENODEV: no such capability. -EEXIST: already in use. -EINVAL: no such
+ * entry. -ENXIO: table unreachable. -ENOMEM: no room to map it.
  */
 int msi_enable(struct irq_desc *desc);
 /* Takes the message away again. */
