@@ -11,16 +11,31 @@ $(DEBS)/.fetched: dom0/kernel/fetch-debs
 	touch $@
 $(DOM0_KERNEL): $(DEBS)/.fetched ;
 
+# The guests: their initrd, and a root file system as an ext4 image, made without mounting.
+GUEST_INITRD := $(B)/guest/initrd.img
+GUEST_ROOT   := $(B)/guest/root.ext4
+GUEST_PARTS  := dom0/image/packroot $(wildcard dom0/guest/* dom0/guest/*/*) $(DEBS)/.fetched
+PACKROOT     := dom0/image/packroot -D DEBS=$(DEBS) -D B=$(B) -D SERVICES=dom0/services \
+                -D GUEST=dom0/guest -L $(DEBS)/root/usr/lib/x86_64-linux-gnu --modules $(DEBS)/modules
+$(GUEST_INITRD): dom0/image/guest-initrd.manifest $(GUEST_PARTS)
+	@mkdir -p $(@D)
+	$(PACKROOT) --cpio $@ $<
+$(GUEST_ROOT): dom0/image/guest-root.manifest $(GUEST_PARTS) dom0/services/corbel-lease
+	@mkdir -p $(@D)
+	$(PACKROOT) --tree $@.tree $<
+	rm -f $@
+	mke2fs -q -t ext4 -d $@.tree -E root_owner=0:0 -O ^metadata_csum_seed $@ $(GUEST_ROOT_SIZE)
+	rm -rf $@.tree
+GUEST_ROOT_SIZE := 64M
+
 DOM0_MANIFESTS := dom0/image/dom0.manifest dom0/image/modules.manifest
 DOM0_SERVICES  := $(wildcard dom0/services/* dom0/services/*/*)
 # Every program of ours goes in; rules.mk files read after this one add to ALL.
 .SECONDEXPANSION:
-$(DOM0_INITRD): dom0/image/packroot $(DOM0_MANIFESTS) $(DOM0_SERVICES) $(DEBS)/.fetched \
+$(DOM0_INITRD): dom0/image/packroot $(DOM0_MANIFESTS) $(DOM0_SERVICES) $(GUEST_INITRD) \
                 $$(filter $$(B)/bin/%,$$(ALL))
 	@mkdir -p $(@D)
-	dom0/image/packroot -D DEBS=$(DEBS) -D B=$(B) -D SERVICES=dom0/services \
-	  -L $(DEBS)/root/usr/lib/x86_64-linux-gnu --modules $(DEBS)/modules \
-	  --cpio $@ $(DOM0_MANIFESTS)
+	$(PACKROOT) --cpio $@ $(DOM0_MANIFESTS)
 
 .PHONY: dom0-image
 dom0-image: $(DOM0_INITRD) $(DOM0_KERNEL)
