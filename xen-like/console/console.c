@@ -39,7 +39,9 @@ static void emit(const char *text, size_t n, bool visible)
 static void print_line(enum log_level level, unsigned int threshold, const char *prefix, const char *fmt, va_list args)
 {
     char line[LINE_MAX];
-    size_t n = format_sn(line, sizeof(line), "(XEN) %s", prefix);
+    /* A message may be printed in parts: only the first of a line is marked as ours. */
+    bool at_start = ring_head == 0 || ring[(ring_head - 1) % RING_SIZE] == '\n';
+    size_t n = format_sn(line, sizeof(line), "%s%s", at_start ? "(XEN) " : "", prefix);
 
     n += format_vsn(line + n, sizeof(line) - n, fmt, args);
     n = MIN(n, sizeof(line) - 1);

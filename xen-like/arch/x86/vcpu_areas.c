@@ -45,6 +45,11 @@ void update_domain_wallclock(struct domain *d)
 
 void vcpu_resume_guest_areas(struct vcpu *v)
 {
+    /* Domain builders clear the shared page after we filled it. */
+    if (unlikely(v->vcpu_info->time.tsc_to_system_mul != time_scale.mul_frac))
+        vcpu_time_publish(v);
+    if (unlikely(v->domain->shared_info->wc_sec == 0))
+        update_domain_wallclock(v->domain);
     /* A fault means the guest took the memory away; its loss. */
     if (v->runstate_guest && guest_write(v->runstate_guest, &v->runstate, sizeof(v->runstate)))
         v->runstate_guest = 0;
