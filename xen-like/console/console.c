@@ -11,12 +11,12 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
-#define RING_SIZE (64u * 1024)
-#define LINE_MAX  512
+#define RING_SIZE  (64u * 1024)
+#define LINE_MAX   512
 #define RATE_LINES 10
 
 static char ring[RING_SIZE];
-static uint64_t ring_head;   /* bytes ever written */
+static uint64_t ring_head;    /* bytes ever written */
 static uint64_t ring_cleared; /* readers that start anew begin here */
 static struct spinlock console_lock = SPINLOCK_INIT(RANK_CONSOLE);
 static bool serial_on, forced;
@@ -36,7 +36,8 @@ static void emit(const char *text, size_t n, bool visible)
     spin_unlock(&console_lock);
 }
 
-static void print_line(enum log_level level, unsigned int threshold, const char *prefix, const char *fmt, va_list args)
+static void print_line(enum log_level level, unsigned int threshold, const char *prefix,
+                       const char *fmt, va_list args)
 {
     char line[LINE_MAX];
     /* A message may be printed in parts: only the first of a line is marked as ours. */

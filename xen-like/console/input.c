@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Input of the serial line: a ring for dom0; three times Ctrl-A moves it to the debug keys and back. */
+/* Input of the serial line: a ring for dom0; three times Ctrl-A moves it to the debug keys and
+ * back. */
 #include "console.h"
 #include "console_input.h"
 #include "debug.h"

@@ -12,7 +12,8 @@ static void help(void);
 
 static void dump_memory(void)
 {
-    printk(LOG_ERR, "memory: %lu of %lu MiB free\n", heap_free_count() >> 8, heap_total_count() >> 8);
+    printk(LOG_ERR, "memory: %lu of %lu MiB free\n", heap_free_count() >> 8,
+           heap_total_count() >> 8);
 }
 
 static void dump_registers(void)
@@ -20,8 +21,8 @@ static void dump_registers(void)
     struct domain *d;
     struct vcpu *v;
 
-    for_each_domain(d) {
-        for_each_vcpu(d, v)
+    for_each_domain (d) {
+        for_each_vcpu (d, v)
             regs_dump(v == current ? guest_regs() : &v->arch.regs, v);
     }
 }

@@ -7,9 +7,9 @@
 #include "irq.h"
 
 enum { RBR = 0, IER = 1, FCR = 2, IIR = 2, LCR = 3, MCR = 4, LSR = 5 };
-#define LSR_DATA  0x01
-#define LSR_THRE  0x20
-#define FIFO_SIZE 16
+#define LSR_DATA    0x01
+#define LSR_THRE    0x20
+#define FIFO_SIZE   16
 #define TX_PATIENCE 100000 /* polls before a silent UART is given up for this character */
 
 void serial_init(uint32_t baud)

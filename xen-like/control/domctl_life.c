@@ -83,7 +83,7 @@ int domctl_pausedomain(struct domain *d, struct xen_domctl *op)
 int domctl_unpausedomain(struct domain *d, struct xen_domctl *op)
 {
     (void)op;
-    return d->controller_paused ? domain_unpause_by_controller(d) : -EINVAL;
+    return domain_unpause_by_controller(d);
 }
 
 /* Undoes a shutdown: the guest continues after its SCHEDOP_shutdown. */

@@ -46,7 +46,7 @@ void control_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo
         info->flags |= XEN_DOMINF_dying;
     if (d->is_shut_down)
         info->flags |= XEN_DOMINF_shutdown;
-    if (d->controller_paused)
+    if (d->controller_pauses)
         info->flags |= XEN_DOMINF_paused;
     if (d->createflags & XEN_DOMCTL_CDF_xs_domain)
         info->flags |= XEN_DOMINF_xs_domain;

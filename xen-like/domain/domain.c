@@ -13,7 +13,9 @@
 
 struct domain *dom0, *dom_io, *dom_xen;
 static struct list_node domain_list = LIST_INIT(domain_list);
-static struct spinlock domain_list_lock = SPINLOCK_INIT(RANK_DOMCTL);
+static struct spinlock domain_list_lock = SPINLOCK_INIT(RANK_DOMAIN_LIST);
+
+#define CONTROLLER_PAUSES_MAX 255
 
 static const struct rangeset_memory rangeset_memory = {mm_alloc, mm_free};
 
@@ -23,7 +25,7 @@ struct domain *domain_find(domid_t id)
 
     if (id == DOMID_SELF)
         return current->domain;
-    list_for_each(n, &domain_list) {
+    list_for_each (n, &domain_list) {
         struct domain *d = list_entry(n, struct domain, all);
         if (d->id == id)
             return d;
@@ -62,11 +64,15 @@ static void domain_free(struct domain *d)
 {
     struct vcpu *v;
 
+    /* Listed to the end: while somebody maps its memory it is a zombie whose id is taken. */
+    spin_lock(&domain_list_lock);
+    list_remove(&d->all);
+    spin_unlock(&domain_list_lock);
     for (unsigned int i = n_domain_rooms; i-- > 0;)
         if (domain_rooms[i]->free)
             domain_rooms[i]->free(d);
     if (d->vcpu)
-        for_each_vcpu(d, v) {
+        for_each_vcpu (d, v) {
             sched_vcpu_destroy(v);
             mm_free(v);
         }
@@ -104,7 +110,7 @@ static void domain_link(struct domain *d)
 {
     struct list_node *n;
 
-    list_for_each(n, &domain_list) {
+    list_for_each (n, &domain_list) {
         if (list_entry(n, struct domain, all)->id > d->id)
             break;
     }
@@ -119,9 +125,10 @@ void domain_create_system(void)
         panic("no memory for the system domains\n");
 }
 
-int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags, unsigned int max_vcpus,
-                  unsigned int max_evtchn_port, unsigned int max_grant_frames, unsigned int max_maptrack_frames,
-                  bool control, struct domain **out)
+int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags,
+                  unsigned int max_vcpus, unsigned int max_evtchn_port,
+                  unsigned int max_grant_frames, unsigned int max_maptrack_frames, bool control,
+                  struct domain **out)
 {
     int rc = -ENOMEM;
 
@@ -136,7 +143,7 @@ int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags, 
     d->createflags = flags;
     memcpy(d->handle, handle, sizeof(d->handle));
     d->pause_count = 1;
-    d->controller_paused = true;
+    d->controller_pauses = 1;
     d->max_vcpus = max_vcpus;
     d->vcpu = mm_alloc(max_vcpus * sizeof(*d->vcpu));
     if (!d->vcpu || !d->ioports || !d->iomem || !d->irqs)
@@ -165,10 +172,12 @@ int domain_kill(struct domain *d)
 {
     struct vcpu *v;
 
+    if (d->is_dead)
+        return 0;
     if (!d->is_dying) {
         d->is_dying = true;
         domain_pause(d);
-        for_each_vcpu(d, v) {
+        for_each_vcpu (d, v) {
             timer_stop(&v->singleshot);
             timer_stop(&v->periodic);
             timer_stop(&v->poll_timer);
@@ -179,16 +188,14 @@ int domain_kill(struct domain *d)
         if (rc)
             return rc;
     }
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         if (v->vcpu_info_page) {
             v->vcpu_info = vcpu_info_dummy();
             page_put_writable(v->vcpu_info_page);
             v->vcpu_info_page = NULL;
         }
     }
-    spin_lock(&domain_list_lock);
-    list_remove(&d->all);
-    spin_unlock(&domain_list_lock);
+    d->is_dead = true;
     send_global_virq(VIRQ_DOM_EXC);
     domain_put(d);
     return 0;
@@ -227,7 +234,7 @@ void domain_pause(struct domain *d)
     struct vcpu *v;
 
     d->pause_count++;
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         vcpu_set_flag(v, VPF_PAUSED);
 }
 
@@ -237,25 +244,25 @@ void domain_unpause(struct domain *d)
 
     if (d->pause_count == 0 || --d->pause_count)
         return;
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         if (v->pause_count == 0)
             vcpu_clear_flag(v, VPF_PAUSED);
 }
 
 int domain_pause_by_controller(struct domain *d)
 {
-    if (d->controller_paused)
-        return 0;
-    d->controller_paused = true;
+    if (d->controller_pauses == CONTROLLER_PAUSES_MAX)
+        return -EOPNOTSUPP;
+    d->controller_pauses++;
     domain_pause(d);
     return 0;
 }
 
 int domain_unpause_by_controller(struct domain *d)
 {
-    if (!d->controller_paused)
-        return 0;
-    d->controller_paused = false;
+    if (d->controller_pauses == 0)
+        return -EINVAL;
+    d->controller_pauses--;
     domain_unpause(d);
     return 0;
 }
@@ -265,13 +272,13 @@ void domain_dump_all(void)
     struct domain *d;
     struct vcpu *v;
 
-    for_each_domain(d) {
-        printk(LOG_INFO, "d%u: %lu of %lu pages, pause %u%s%s\n", d->id, d->n_pages, d->max_pages, d->pause_count,
-               d->is_dying ? ", dying" : "", d->is_shut_down ? ", shut down" : "");
-        for_each_vcpu(d, v)
-            printk(LOG_INFO, "  v%u: flags %#x, ran %lu ms, events pending %u masked %u\n", v->id, v->pause_flags,
-                   sched_vcpu_runtime(v) / 1000000, v->vcpu_info->evtchn_upcall_pending,
-                   v->vcpu_info->evtchn_upcall_mask);
+    for_each_domain (d) {
+        printk(LOG_INFO, "d%u: %lu of %lu pages, pause %u%s%s\n", d->id, d->n_pages, d->max_pages,
+               d->pause_count, d->is_dying ? ", dying" : "", d->is_shut_down ? ", shut down" : "");
+        for_each_vcpu (d, v)
+            printk(LOG_INFO, "  v%u: flags %#x, ran %lu ms, events pending %u masked %u\n", v->id,
+                   v->pause_flags, sched_vcpu_runtime(v) / 1000000,
+                   v->vcpu_info->evtchn_upcall_pending, v->vcpu_info->evtchn_upcall_mask);
         for (unsigned int i = 0; i < n_domain_rooms; i++)
             if (domain_rooms[i]->dump)
                 domain_rooms[i]->dump(d);

@@ -81,8 +81,8 @@ void vcpu_wake(struct vcpu *v)
 
 void vcpu_kick(struct vcpu *v)
 {
-    if (v->pause_flags & VPF_BLOCKED)
-        vcpu_clear_flag(v, VPF_BLOCKED);
+    if (v->pause_flags & (VPF_BLOCKED | VPF_POLLING))
+        vcpu_clear_flag(v, VPF_BLOCKED | VPF_POLLING);
 }
 
 void vcpu_pause(struct vcpu *v)

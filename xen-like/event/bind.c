@@ -206,7 +206,7 @@ int evtchn_close_all(struct domain *d)
 int evtchn_reset(struct domain *d)
 {
     /* Another's ports are only pulled away while it cannot run. */
-    if (d != current->domain && !d->controller_paused)
+    if (d != current->domain && !d->controller_pauses)
         return -EINVAL;
     return evtchn_close_all(d);
 }

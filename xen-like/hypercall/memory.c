@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* memory_op: giving, taking and exchanging frames, and what the machine's memory looks like (<xen/memory.h>). */
+/* memory_op: giving, taking and exchanging frames, and what the machine's memory looks like
+ * (<xen/memory.h>). */
 #include "compiler.h"
 
 #include <xen/memory.h>
@@ -13,11 +14,12 @@
 #include "hypercall.h"
 #include "lib/string.h"
 
-#define MEMOP_START_SHIFT 6 /* the index already done is carried in the command's upper bits, as the ABI has it */
-#define MEMOP_MASK ((1u << MEMOP_START_SHIFT) - 1)
-#define DOMU_ORDER_MAX 10
+#define MEMOP_START_SHIFT                                                                          \
+    6 /* the index already done is carried in the command's upper bits, as the ABI has it */
+#define MEMOP_MASK        ((1u << MEMOP_START_SHIFT) - 1)
+#define DOMU_ORDER_MAX    10
 #define CONTROL_ORDER_MAX 12
-#define E820_MAX 128
+#define E820_MAX          128
 
 static struct domain *memory_subject(domid_t id, int *err)
 {
@@ -38,7 +40,8 @@ static unsigned int order_max(void)
 
 static int64_t restart(uint64_t cmd, uint64_t start, uint64_t arg)
 {
-    return hypercall_restart(__HYPERVISOR_memory_op, cmd | start << MEMOP_START_SHIFT, arg, 0, 0, 0);
+    return hypercall_restart(__HYPERVISOR_memory_op, cmd | start << MEMOP_START_SHIFT, arg, 0, 0,
+                             0);
 }
 
 /* Fresh frames must not tell their last owner's secrets. */
@@ -109,7 +112,8 @@ static int64_t reservation(uint64_t cmd, uint64_t start, uint64_t arg)
 
     if (guest_read(&r, arg, sizeof(r)))
         return -EFAULT;
-    if (r.nr_extents > (UINT32_MAX >> MEMOP_START_SHIFT) || r.extent_order > order_max() || start > r.nr_extents)
+    if (r.nr_extents > (UINT32_MAX >> MEMOP_START_SHIFT) || r.extent_order > order_max() ||
+        start > r.nr_extents)
         return (int64_t)start;
     struct domain *d = memory_subject(r.domid, &rc);
     if (!d)
@@ -117,9 +121,9 @@ static int64_t reservation(uint64_t cmd, uint64_t start, uint64_t arg)
     for (uint64_t i = start; i < r.nr_extents; i++) {
         if (i != start && hypercall_preempt_check())
             return restart(cmd, i, arg);
-        rc = cmd == XENMEM_populate_physmap     ? populate_one(d, &r, i)
+        rc = cmd == XENMEM_populate_physmap       ? populate_one(d, &r, i)
              : cmd == XENMEM_increase_reservation ? increase_one(d, &r, i)
-                                                : decrease_one(d, &r, i);
+                                                  : decrease_one(d, &r, i);
         if (rc)
             return (int64_t)i;
     }
@@ -149,7 +153,8 @@ static int exchange_round(struct domain *d, const struct xen_memory_exchange *x,
     struct page_info *fresh = NULL; /* the one output block, taken before anything changes */
     xen_pfn_t in, gpfn;
 
-    /* First look at everything, so that nothing fails after the first change but memory for the domain. */
+    /* First look at everything, so that nothing fails after the first change but memory for the
+     * domain. */
     for (uint64_t i = 0; i < n_in; i++) {
         if (copy_from_guest_at(&in, x->in.extent_start, round * n_in + i, 1))
             return -EFAULT;
@@ -215,7 +220,8 @@ static int64_t exchange(uint64_t arg)
     uint64_t per_round = in < out ? 1ul << (out - in) : 1;
     if (x.in.nr_extents % per_round || x.nr_exchanged % per_round)
         return -EINVAL;
-    for (uint64_t round = x.nr_exchanged / per_round; round < x.in.nr_extents / per_round; round++) {
+    for (uint64_t round = x.nr_exchanged / per_round; round < x.in.nr_extents / per_round;
+         round++) {
         if (hypercall_preempt_check() && round != x.nr_exchanged / per_round) {
             x.nr_exchanged = round * per_round;
             if (guest_write(arg, &x, sizeof(x)))
@@ -225,11 +231,15 @@ static int64_t exchange(uint64_t arg)
         rc = exchange_round(d, &x, round);
         if (rc) {
             uint64_t done = round * per_round;
-            return guest_write(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &done, sizeof(done)) ? -EFAULT : rc;
+            return guest_write(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &done,
+                               sizeof(done))
+                       ? -EFAULT
+                       : rc;
         }
     }
     x.nr_exchanged = x.in.nr_extents;
-    return guest_write(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &x.nr_exchanged, sizeof(x.nr_exchanged));
+    return guest_write(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &x.nr_exchanged,
+                       sizeof(x.nr_exchanged));
 }
 
 /* --- maps and numbers --- */
@@ -256,7 +266,8 @@ static int64_t machine_memory_map(uint64_t arg)
         struct {
             uint64_t addr, size;
             uint32_t type;
-        } __attribute__((packed)) e = {boot_info.region[i].addr, boot_info.region[i].len, boot_info.region[i].type};
+        } __attribute__((packed))
+        e = {boot_info.region[i].addr, boot_info.region[i].len, boot_info.region[i].type};
         if (guest_write(dst + i * sizeof(e), &e, sizeof(e)))
             return -EFAULT;
     }
@@ -299,7 +310,8 @@ static int64_t set_memory_map(uint64_t arg)
     if (!list)
         return -ENOMEM;
     list->n = f.map.nr_entries;
-    if (guest_read(list->entry, guest_handle_addr(f.map.buffer), list->n * sizeof(list->entry[0]))) {
+    if (guest_read(list->entry, guest_handle_addr(f.map.buffer),
+                   list->n * sizeof(list->entry[0]))) {
         mm_free(list);
         return -EFAULT;
     }
@@ -318,7 +330,7 @@ static int64_t count_pages(uint64_t cmd, uint64_t arg)
     struct domain *d = memory_subject(id, &rc);
     if (!d)
         return rc;
-    return cmd == XENMEM_current_reservation ? (int64_t)d->n_pages
+    return cmd == XENMEM_current_reservation   ? (int64_t)d->n_pages
            : cmd == XENMEM_maximum_reservation ? (int64_t)d->max_pages
                                                : (int64_t)d->n_pages;
 }
@@ -375,7 +387,8 @@ static int64_t acquire_resource(uint64_t arg)
     }
     for (uint32_t i = 0; i < r.nr_frames; i++) {
         mfn_t mfn;
-        if (r.frame + i < r.frame || (rc = grant_table_get_frame(d, (unsigned int)(r.frame + i), &mfn)))
+        if (r.frame + i < r.frame ||
+            (rc = grant_table_get_frame(d, (unsigned int)(r.frame + i), &mfn)))
             return rc ? rc : -EINVAL;
         xen_pfn_t pfn = mfn.n;
         if (copy_to_guest_at(r.frame_list, i, &pfn, 1))

@@ -7,7 +7,8 @@
 typedef int64_t hypercall_fn(HC_ARGS);
 extern hypercall_fn *const hypercall_table[64];
 
-/* State of the multicall this CPU is in: a call made from it that wants to be continued leaves its arguments here. */
+/* State of the multicall this CPU is in: a call made from it that wants to be continued leaves its
+ * arguments here. */
 static bool in_multicall, restart_wanted;
 static struct multicall_entry restart_entry;
 

@@ -30,8 +30,9 @@ static int64_t get_features(uint64_t arg)
         return -EFAULT;
     fi.submap = 0;
     if (fi.submap_idx == 0) {
-        fi.submap = 1u << XENFEAT_memory_op_vnode_supported | 1u << XENFEAT_mmu_pt_update_preserve_ad |
-                    1u << XENFEAT_highmem_assist | 1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_not_direct_mapped;
+        fi.submap = 1u << XENFEAT_memory_op_vnode_supported |
+                    1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |
+                    1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_not_direct_mapped;
         if (d->vm_assist & (1ul << VMASST_TYPE_pae_extended_cr3))
             fi.submap |= 1u << XENFEAT_pae_pgdir_above_4gb;
         if (d->is_control)
@@ -69,7 +70,9 @@ static int64_t build_id(uint64_t arg)
 
 static int64_t compile_info(uint64_t arg)
 {
-    struct xen_compile_info info = {.compiler = "gcc " __VERSION__, .compile_by = "corbel", .compile_domain = "",
+    struct xen_compile_info info = {.compiler = "gcc " __VERSION__,
+                                    .compile_by = "corbel",
+                                    .compile_domain = "",
                                     .compile_date = __DATE__ " " __TIME__};
     return guest_write(arg, &info, sizeof(info));
 }
@@ -99,8 +102,9 @@ int64_t hc_xen_version(HC_ARGS)
     case XENVER_guest_handle:
         return guest_write(a2, current->domain->handle, sizeof(xen_domain_handle_t));
     case XENVER_commandline:
-        return current->domain->is_control ? write_text(a2, boot_info.cmdline, sizeof(xen_commandline_t))
-                                           : write_text(a2, "<denied>", sizeof(xen_commandline_t));
+        return current->domain->is_control
+                   ? write_text(a2, boot_info.cmdline, sizeof(xen_commandline_t))
+                   : write_text(a2, "<denied>", sizeof(xen_commandline_t));
     case XENVER_build_id:
         return build_id(a2);
     default:

@@ -38,7 +38,8 @@ struct boot_info {
 };
 extern struct boot_info boot_info;
 
-/* Parses the loader's information (physical address `info`, mapped by the boot tables). Panics when unusable. */
+/* Parses the loader's information (physical address `info`, mapped by the boot tables). Panics when
+ * unusable. */
 void multiboot_parse(uint32_t magic, paddr_t info);
 
 /* Command-line settings (init/cmdline.c), read-only after boot. */
@@ -50,7 +51,7 @@ struct boot_options {
     bool com1_given;
     uint32_t com1_baud;
     bool console_com1, console_vga;
-    unsigned int loglvl, guest_loglvl;             /* enum log_level */
+    unsigned int loglvl, guest_loglvl; /* enum log_level */
 };
 extern struct boot_options boot_options;
 /* Parses boot_info.cmdline; unknown words are remembered and told once by cmdline_report(). */

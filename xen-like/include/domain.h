@@ -2,9 +2,10 @@
 /*
  * Domains and vCPUs: the structs every room hangs its state on, and their life.
  *
- * A struct domain occupies whole pages of the direct map (page_info.owner_frame names it). It is found by
- * id, kept alive by references (domain_get/domain_put), torn down in preemptible steps by domain_kill and
- * freed with the last reference. Rooms attach their per-domain state through struct domain_room.
+ * A struct domain occupies whole pages of the direct map (page_info.owner_frame names it). It is
+ * found by id, kept alive by references (domain_get/domain_put), torn down in preemptible steps by
+ * domain_kill and freed with the last reference. Rooms attach their per-domain state through struct
+ * domain_room.
  */
 #ifndef CORBEL_DOMAIN_H
 #define CORBEL_DOMAIN_H
@@ -25,87 +26,90 @@
 #include "arch/state.h"
 
 #define DOMAIN_MAX_VCPUS 128
-#define DOMID_LIMIT DOMID_FIRST_RESERVED
+#define DOMID_LIMIT      DOMID_FIRST_RESERVED
 
 struct evtchn_table; /* event/ */
 struct grant_table;  /* grant/ */
 struct pirq_table;   /* arch/x86/irq */
 
 enum vcpu_pause_flags {
-    VPF_BLOCKED = 1 << 0,   /* waits for an event */
-    VPF_DOWN = 1 << 1,      /* not brought up yet, or taken down */
-    VPF_POLLING = 1 << 2,   /* SCHEDOP_poll */
-    VPF_PAUSED = 1 << 3,    /* pause_count > 0 (own or the domain's) */
+    VPF_BLOCKED = 1 << 0, /* waits for an event */
+    VPF_DOWN = 1 << 1,    /* not brought up yet, or taken down */
+    VPF_POLLING = 1 << 2, /* SCHEDOP_poll */
+    VPF_PAUSED = 1 << 3,  /* pause_count > 0 (own or the domain's) */
 };
 
 struct vcpu {
     struct domain *domain;
     unsigned int id;
-    unsigned int pause_flags;           /* VPF_*: runnable when 0 */
+    unsigned int pause_flags; /* VPF_*: runnable when 0 */
     unsigned int pause_count;
     bool is_initialised;
-    bool is_running;                    /* its registers are on a CPU */
+    bool is_running; /* its registers are on a CPU */
     bool is_idle;
-    struct sched_unit sched;            /* scheduler's state */
+    struct sched_unit sched; /* scheduler's state */
 
-    vcpu_info_t *vcpu_info;             /* never NULL: shared_info's slot, a registered page, or a dummy */
-    struct page_info *vcpu_info_page;   /* registered page, writable reference held, or NULL */
+    vcpu_info_t *vcpu_info; /* never NULL: shared_info's slot, a registered page, or a dummy */
+    struct page_info *vcpu_info_page; /* registered page, writable reference held, or NULL */
     vcpu_runstate_info_t runstate;
-    uint64_t runstate_guest;            /* guest virtual address registered, 0 = none */
-    uint64_t time_guest;                /* VCPUOP_register_vcpu_time_memory_area, 0 = none */
-    struct timer singleshot;            /* VCPUOP_set_singleshot_timer */
+    uint64_t runstate_guest; /* guest virtual address registered, 0 = none */
+    uint64_t time_guest;     /* VCPUOP_register_vcpu_time_memory_area, 0 = none */
+    struct timer singleshot; /* VCPUOP_set_singleshot_timer */
     struct timer periodic;
     s_time_t periodic_period;
-    struct timer poll_timer;            /* SCHEDOP_poll timeout */
-    uint32_t poll_port;                 /* polled port, 0 when several */
-    evtchn_port_t virq_port[NR_VIRQS];  /* per-vCPU and global VIRQs bound to this vCPU; 0 = unbound */
+    struct timer poll_timer; /* SCHEDOP_poll timeout */
+    uint32_t poll_port;      /* polled port, 0 when several */
+    evtchn_port_t
+        virq_port[NR_VIRQS]; /* per-vCPU and global VIRQs bound to this vCPU; 0 = unbound */
 
-    struct hypercall_state *hc;         /* reserved for typed continuations */
+    struct hypercall_state *hc; /* reserved for typed continuations */
     struct arch_vcpu arch;
 };
 
 struct domain {
     domid_t id;
-    bool is_control;                    /* dom0: may call control and hardware operations */
+    bool is_control; /* dom0: may call control and hardware operations */
     bool is_dying;
     bool is_shut_down;
     bool is_shutting_down;
-    uint8_t shutdown_code;              /* SHUTDOWN_* */
+    uint8_t shutdown_code; /* SHUTDOWN_* */
     unsigned int refcount;
-    unsigned int pause_count;           /* by the system or toolstack */
-    bool controller_paused;
+    unsigned int pause_count;       /* by the system or toolstack */
+    unsigned int controller_pauses; /* part of pause_count the toolstack may take back */
+    bool is_dead;                   /* torn down; freed with the last reference */
     xen_domain_handle_t handle;
     uint32_t ssidref;
-    uint32_t createflags;               /* XEN_DOMCTL_CDF_* */
-    struct list_node all;               /* in the list of all domains, by id */
-    struct spinlock lock;               /* RANK_DOMAIN: life, vCPU set */
+    uint32_t createflags; /* XEN_DOMCTL_CDF_* */
+    struct list_node all; /* in the list of all domains, by id */
+    struct spinlock lock; /* RANK_DOMAIN: life, vCPU set */
 
-    struct spinlock page_lock;          /* RANK_PAGE: the five below */
+    struct spinlock page_lock; /* RANK_PAGE: the five below */
     struct page_list pages;
-    uint64_t n_pages;                   /* frames owned and counted */
+    uint64_t n_pages; /* frames owned and counted */
     uint64_t max_pages;
     unsigned int n_shared_pages;
-    uint64_t n_outstanding;             /* claimed, not yet allocated */
+    uint64_t n_outstanding; /* claimed, not yet allocated */
 
-    shared_info_t *shared_info;         /* one page of ours, page_share()d with the guest */
-    uint64_t vm_assist;                 /* bits VMASST_TYPE_* */
+    shared_info_t *shared_info; /* one page of ours, page_share()d with the guest */
+    uint64_t vm_assist;         /* bits VMASST_TYPE_* */
     unsigned int max_vcpus;
-    struct vcpu **vcpu;                 /* max_vcpus entries, NULL = not created */
+    struct vcpu **vcpu; /* max_vcpus entries, NULL = not created */
     int32_t time_offset_seconds;
-    uint32_t tsc_mode;                  /* as XEN_DOMCTL_settscinfo gave it */
+    uint32_t tsc_mode; /* as XEN_DOMCTL_settscinfo gave it */
 
     struct evtchn_table *events;
     struct grant_table *grants;
     struct pirq_table *pirqs;
     struct rangeset *ioports, *iomem, *irqs; /* what the domain may touch: ports, MFNs, pirqs */
-    struct domain *target;              /* domain it may control besides itself, or NULL */
+    struct domain *target;                   /* domain it may control besides itself, or NULL */
     struct arch_domain arch;
 };
 
 /*
- * A room's share in a domain's life. create: 0 or -errno, the domain is otherwise empty. teardown: called while
- * the domain dies, before its memory goes; may return -ERESTART_HYPERCALL to be called again. free: last.
- * dump: console key output. NULL members are skipped. The table is domain_rooms[] in domain/rooms.c.
+ * A room's share in a domain's life. create: 0 or -errno, the domain is otherwise empty. teardown:
+ * called while the domain dies, before its memory goes; may return -ERESTART_HYPERCALL to be called
+ * again. free: last. dump: console key output. NULL members are skipped. The table is
+ * domain_rooms[] in domain/rooms.c.
  */
 struct domain_room {
     const char *name;
@@ -118,7 +122,8 @@ struct domain_room {
 extern const struct domain_room event_room, grant_room, pirq_room, arch_room;
 
 extern struct domain *dom0;
-/* Owners that never run: DOMID_IO owns MMIO, DOMID_XEN what the hypervisor shares read-only with dom0. */
+/* Owners that never run: DOMID_IO owns MMIO, DOMID_XEN what the hypervisor shares read-only with
+ * dom0. */
 extern struct domain *dom_io, *dom_xen;
 
 /* The vCPU whose registers are on this CPU; the idle vCPU when none. */
@@ -131,7 +136,8 @@ static inline struct vcpu *current_vcpu(void);
 
 /* dom_io and dom_xen; before any other domain. */
 void domain_create_system(void);
-/* dom0 is gone: the machine follows (power off, reboot, or stop). Returns only for a reason that keeps it up. */
+/* dom0 is gone: the machine follows (power off, reboot, or stop). Returns only for a reason that
+ * keeps it up. */
 void dom0_shutdown(uint8_t reason);
 /* Console key: all domains and their rooms. */
 void domain_dump_all(void);
@@ -140,7 +146,8 @@ vcpu_info_t *vcpu_info_dummy(void);
 /* VCPUOP_register_vcpu_info: -EINVAL when registered before or not within a page of the domain. */
 int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset);
 
-/* By id, taking a reference; NULL when there is none. DOMID_SELF is the caller's. Undone by domain_put. */
+/* By id, taking a reference; NULL when there is none. DOMID_SELF is the caller's. Undone by
+ * domain_put. */
 struct domain *domain_get_by_id(domid_t id);
 /* Like it, without a reference: valid until the caller returns to its guest or yields. */
 struct domain *domain_find(domid_t id);
@@ -150,10 +157,12 @@ void domain_put(struct domain *d);
 struct domain *domain_next(const struct domain *d);
 #define for_each_domain(d) for ((d) = domain_next(NULL); (d); (d) = domain_next(d))
 
-/* Creates a domain with `max_vcpus` slots. On error *out is untouched. -EEXIST, -ENOMEM, -EINVAL. */
+/* Creates a domain with `max_vcpus` slots. On error *out is untouched. -EEXIST, -ENOMEM, -EINVAL.
+ */
 int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags,
-                  unsigned int max_vcpus, unsigned int max_evtchn_port, unsigned int max_grant_frames,
-                  unsigned int max_maptrack_frames, bool control, struct domain **out);
+                  unsigned int max_vcpus, unsigned int max_evtchn_port,
+                  unsigned int max_grant_frames, unsigned int max_maptrack_frames, bool control,
+                  struct domain **out);
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 /* Ends a domain in steps; -ERESTART_HYPERCALL asks to be called again. */
 int domain_kill(struct domain *d);

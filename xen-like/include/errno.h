@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Error numbers of the ABI, from Xen's public list, without its prefix. Functions return them negated. */
+/* Error numbers of the ABI, from Xen's public list, without its prefix. Functions return them
+ * negated. */
 #ifndef CORBEL_ERRNO_H
 #define CORBEL_ERRNO_H
 
 enum corbel_errno {
 #define XEN_ERRNO(name, value) name = value,
-#include "compiler.h"
-
 #include <xen/errno.h>
 };
 

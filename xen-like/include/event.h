@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels, 2-level ABI (<xen/event_channel.h>), FIFO foreseen behind the same calls. Per-domain
- * port table, grown on demand to the domain's limit (max_evtchn_port).
+ * Event channels, 2-level ABI (<xen/event_channel.h>), FIFO foreseen behind the same calls.
+ * Per-domain port table, grown on demand to the domain's limit (max_evtchn_port).
  */
 #ifndef CORBEL_EVENT_H
 #define CORBEL_EVENT_H
@@ -14,7 +14,8 @@
 
 /* Sets the limit before the first port is made; from domain_create. */
 void evtchn_set_limit(struct domain *d, unsigned int max_port);
-/* From hypercalls (hypercall/event_channel.c decodes, these act). All: 0 or -errno as Xen 4.17 gives. */
+/* From hypercalls (hypercall/event_channel.c decodes, these act). All: 0 or -errno as Xen 4.17
+ * gives. */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port);
 int evtchn_bind_interdomain(struct domain *d, domid_t remote_dom, evtchn_port_t remote_port,
                             evtchn_port_t *local_port);
@@ -26,12 +27,14 @@ int evtchn_send(struct domain *d, evtchn_port_t port);
 int evtchn_status(struct domain *d, evtchn_port_t port, evtchn_status_t *status);
 int evtchn_bind_vcpu(struct domain *d, evtchn_port_t port, unsigned int vcpu);
 int evtchn_unmask(struct domain *d, evtchn_port_t port);
-/* Closes all ports; -ERESTART_HYPERCALL: call again. -EINVAL for another domain that its controller has not paused. */
+/* Closes all ports; -ERESTART_HYPERCALL: call again. -EINVAL for another domain that its controller
+ * has not paused. */
 int evtchn_reset(struct domain *d);
 
 /* From inside the hypervisor. */
-void send_guest_vcpu_virq(struct vcpu *v, unsigned int virq);     /* VIRQ_TIMER, VIRQ_DEBUG, ... */
-void send_guest_global_virq(struct domain *d, unsigned int virq); /* VIRQ_DOM_EXC, VIRQ_CONSOLE, ... */
+void send_guest_vcpu_virq(struct vcpu *v, unsigned int virq); /* VIRQ_TIMER, VIRQ_DEBUG, ... */
+void send_guest_global_virq(struct domain *d,
+                            unsigned int virq); /* VIRQ_DOM_EXC, VIRQ_CONSOLE, ... */
 /* To the domain that owns a global VIRQ (dom0). */
 void send_global_virq(unsigned int virq);
 /* Makes `port` pending (pirq delivery). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Access to the memory of the guest that called us, by its own virtual addresses, from hypercalls only.
- * Addresses inside the hypervisor's range and faults give -EFAULT. Everything is copied once.
+ * Access to the memory of the guest that called us, by its own virtual addresses, from hypercalls
+ * only. Addresses inside the hypervisor's range and faults give -EFAULT. Everything is copied once.
  */
 #ifndef CORBEL_GUEST_H
 #define CORBEL_GUEST_H

@@ -2,10 +2,10 @@
 /*
  * Machine memory: the frame table, the buddy allocator, ownership and references.
  *
- * Every frame of RAM has one struct page_info. `count` holds references: a page with count 0 is free.
- * A page given to a domain starts with count 1 and the ALLOCATED flag, which stands for that one
- * reference; dropping the last reference frees the page. `type` says what the frame may be used as
- * and how many uses there are; only arch/x86/pv/mm.c moves types (its head has the rules).
+ * Every frame of RAM has one struct page_info. `count` holds references: a page with count 0 is
+ * free. A page given to a domain starts with count 1 and the ALLOCATED flag, which stands for that
+ * one reference; dropping the last reference frees the page. `type` says what the frame may be used
+ * as and how many uses there are; only arch/x86/pv/mm.c moves types (its head has the rules).
  */
 #ifndef CORBEL_MM_H
 #define CORBEL_MM_H
@@ -20,16 +20,16 @@ struct domain;
 #define PGC_COUNT     ((1ull << 56) - 1)
 
 struct page_info {
-    uint32_t prev, next;   /* list links: frame numbers, 0 = end */
-    uint64_t count;        /* PGC_* */
-    uint64_t type;         /* PGT_* (arch/x86/pv/mm.h) */
-    uint32_t owner_frame;  /* frame number of the owner's struct domain, 0 = none */
-    uint16_t n_validated;  /* page tables: entries holding references, while PGT_PARTIAL */
-    uint8_t order;         /* free pages: buddy order */
-    uint8_t flags;         /* PGF_* */
+    uint32_t prev, next;  /* list links: frame numbers, 0 = end */
+    uint64_t count;       /* PGC_* */
+    uint64_t type;        /* PGT_* (arch/x86/pv/mm.h) */
+    uint32_t owner_frame; /* frame number of the owner's struct domain, 0 = none */
+    uint16_t n_validated; /* page tables: entries holding references, while PGT_PARTIAL */
+    uint8_t order;        /* free pages: buddy order */
+    uint8_t flags;        /* PGF_* */
 };
-#define PGF_RAM  1 /* frame is RAM the allocator knows */
-#define PGF_FREE 2 /* head of a free buddy block */
+#define PGF_RAM           1 /* frame is RAM the allocator knows */
+#define PGF_FREE          2 /* head of a free buddy block */
 #define PGF_PARTIAL_CHILD 4 /* PARTIAL table: the entry at n_validated - 1 is half dropped */
 
 struct page_list {
@@ -91,20 +91,21 @@ static inline struct page_info *virt_to_page(const void *v)
 extern uint64_t *const m2p_table;
 
 /* --- allocator (mm/heap.c) --- */
-#define HEAP_MAX_ORDER 18                /* 1 GiB */
-#define HEAP_BELOW_4G (1u << 0)          /* frames under 4 GiB only */
-#define HEAP_NO_RESERVE (1u << 1)        /* may use the hypervisor's last reserve */
+#define HEAP_MAX_ORDER  18        /* 1 GiB */
+#define HEAP_BELOW_4G   (1u << 0) /* frames under 4 GiB only */
+#define HEAP_NO_RESERVE (1u << 1) /* may use the hypervisor's last reserve */
 /* 2^order contiguous frames, not zeroed, no owner, or NULL. */
 struct page_info *heap_alloc_pages(unsigned int order, unsigned int flags);
 /* Frames whose machine addresses fit `bits` bits (0 = any). */
 struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, unsigned int flags);
 void heap_free_pages(struct page_info *pg, unsigned int order);
-uint64_t heap_free_count(void);          /* frames */
-uint64_t heap_total_count(void);         /* frames of RAM the allocator was ever given */
+uint64_t heap_free_count(void);  /* frames */
+uint64_t heap_total_count(void); /* frames of RAM the allocator was ever given */
 
 /*
- * Hypervisor memory. mm_alloc: zeroed, 16-byte aligned (page-aligned from PAGE_SIZE up), NULL when out of
- * memory; the caller frees with mm_free(p). Sizes over a page are rounded up to a power of two pages.
+ * Hypervisor memory. mm_alloc: zeroed, 16-byte aligned (page-aligned from PAGE_SIZE up), NULL when
+ * out of memory; the caller frees with mm_free(p). Sizes over a page are rounded up to a power of
+ * two pages.
  */
 void *mm_alloc(size_t size);
 void mm_free(void *p);
@@ -137,12 +138,14 @@ void page_release_allocation(struct page_info *pg);
  * owner d, count 1 | HEAP, usable as writable memory, or only readable. The page stays ours.
  */
 void page_share(struct page_info *pg, struct domain *d, bool writable);
-/* Ends page_share: true when no guest mapping remains and the page may be freed with heap_free_pages. */
+/* Ends page_share: true when no guest mapping remains and the page may be freed with
+ * heap_free_pages. */
 bool page_unshare(struct page_info *pg);
 /* Reference + writable type in one step (a frame the guest may write through a mapping we make). */
 bool page_get_writable(struct page_info *pg, const struct domain *d);
 void page_put_writable(struct page_info *pg);
-/* Same, for a frame named by a guest; *out gets the page. -EINVAL when `d` does not own such a frame. */
+/* Same, for a frame named by a guest; *out gets the page. -EINVAL when `d` does not own such a
+ * frame. */
 int page_get_from_gfn(struct domain *d, gfn_t gfn, bool writable, struct page_info **out);
 
 #endif

@@ -31,7 +31,8 @@ void sched_wake(struct vcpu *v);
 void sched_sleep(struct vcpu *v);
 /* Current gives way; called from hypercalls. */
 void sched_yield(void);
-/* Picks the next vCPU and switches to it; from the schedule softirq on the way to a guest. Does not return. */
+/* Picks the next vCPU and switches to it; from the schedule softirq on the way to a guest. Does not
+ * return. */
 void schedule(void);
 /* Weight and cap of all vCPUs of `d`; -EINVAL outside the range. */
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap);

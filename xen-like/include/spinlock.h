@@ -10,28 +10,33 @@
 #include "types.h"
 
 enum lock_rank {
-    RANK_DOMCTL = 10,   /* control operations, the domain table */
-    RANK_DOMAIN = 20,   /* a domain's life and vCPU set */
-    RANK_IRQ = 30,      /* IRQ descriptors and PCI devices */
-    RANK_PCI = 35,      /* one PCI configuration cycle */
-    RANK_GRANT = 40,    /* one grant table (two are taken in address order, second as RANK_GRANT2) */
+    RANK_DOMCTL = 10, /* control operations, the domain table */
+    RANK_DOMAIN = 20, /* a domain's life and vCPU set */
+    RANK_IRQ = 30,    /* IRQ descriptors and PCI devices */
+    RANK_PCI = 35,    /* one PCI configuration cycle */
+    RANK_GRANT = 40,  /* one grant table (two are taken in address order, second as RANK_GRANT2) */
     RANK_GRANT2 = 41,
-    RANK_EVENT = 50,    /* ties between event channels, one lock for the machine */
-    RANK_EVENT2 = 51,   /* one domain's port table */
-    RANK_PAGE = 60,     /* a domain's page lists and accounting */
-    RANK_SCHED = 70,    /* a run queue */
-    RANK_TIMER = 80,    /* a CPU's timer queue */
+    RANK_EVENT = 50,  /* ties between event channels, one lock for the machine */
+    RANK_EVENT2 = 51, /* one domain's port table */
+    RANK_PAGE = 60,   /* a domain's page lists and accounting */
+    RANK_SCHED = 70,  /* a run queue */
+    RANK_TIMER = 80,  /* a CPU's timer queue */
+    RANK_DOMAIN_LIST =
+        85,             /* the list of all domains; a last reference may go under any lock above */
     RANK_HEAP = 90,     /* the buddy allocator */
     RANK_CONSOLE = 100, /* the log ring */
 };
 
 struct spinlock {
-    uint16_t next;   /* ticket handed to the next comer */
-    uint16_t owner;  /* ticket being served */
+    uint16_t next;  /* ticket handed to the next comer */
+    uint16_t owner; /* ticket being served */
     uint16_t rank;
 };
 
-#define SPINLOCK_INIT(r) {.rank = (r)}
+#define SPINLOCK_INIT(r)                                                                           \
+    {                                                                                              \
+        .rank = (r)                                                                                \
+    }
 static inline void spin_lock_init(struct spinlock *l, enum lock_rank rank)
 {
     *l = (struct spinlock)SPINLOCK_INIT(rank);

@@ -4,7 +4,10 @@
 #include "console.h"
 #include "lib/string.h"
 
-struct boot_options boot_options = {.com1_baud = 115200, .console_com1 = true, .loglvl = LOG_INFO, .guest_loglvl = LOG_WARN,
+struct boot_options boot_options = {.com1_baud = 115200,
+                                    .console_com1 = true,
+                                    .loglvl = LOG_INFO,
+                                    .guest_loglvl = LOG_WARN,
                                     .dom0_max_vcpus = 0};
 static char unknown[256];
 
@@ -70,12 +73,14 @@ static void set_guest_loglvl(const char *v)
 
 static void set_noreboot(const char *v)
 {
-    boot_options.noreboot = !string_starts(v, "0") && !string_starts(v, "no") && !string_starts(v, "off");
+    boot_options.noreboot =
+        !string_starts(v, "0") && !string_starts(v, "no") && !string_starts(v, "off");
 }
 
 static void set_watchdog(const char *v)
 {
-    boot_options.watchdog = !string_starts(v, "0") && !string_starts(v, "no") && !string_starts(v, "off");
+    boot_options.watchdog =
+        !string_starts(v, "0") && !string_starts(v, "no") && !string_starts(v, "off");
 }
 
 static void accept(const char *v)

@@ -20,7 +20,8 @@ void main(uint32_t magic, paddr_t info) noreturn;
 
 static void banner(void)
 {
-    static const char *const types[] = {"", "usable", "reserved", "ACPI data", "ACPI NVS", "unusable"};
+    static const char *const types[] = {"",          "usable",   "reserved",
+                                        "ACPI data", "ACPI NVS", "unusable"};
 
     printk(LOG_ERR, "Corbel %s (Xen 4.17 ABI), %s\n", CORBEL_VERSION, "gcc " __VERSION__);
     printk(LOG_INFO, "Bootloader: %s\n", boot_info.loader);
@@ -40,7 +41,8 @@ static void init_cpu(void)
     unsigned int bits = max.a >= 0x80000008 ? cpu_cpuid(0x80000008, 0).a & 0xff : 36;
 
     paddr_mask_invalid = 0x000ffffffffff000ul & ~((1ul << bits) - 1);
-    cpu_write_cr4((cpu_read_cr4() & ~(1ul << 2)) | (1ul << 9) | (1ul << 10)); /* OSFXSR, OSXMMEXCPT; TSD off */
+    cpu_write_cr4((cpu_read_cr4() & ~(1ul << 2)) | (1ul << 9) |
+                  (1ul << 10)); /* OSFXSR, OSXMMEXCPT; TSD off */
     if (cpu_cpuid(7, 0).b & (1u << 7) && cpu_cpuid(0, 0).a >= 7)
         cpu_write_cr4(cpu_read_cr4() | 1ul << 20); /* SMEP */
     cpu_wrmsr(MSR_PAT, PAT_VALUE);
@@ -55,7 +57,8 @@ static void init_memory(void)
 {
     paging_init();
     boot_memory_to_heap();
-    printk(LOG_INFO, "Memory: %lu MiB of RAM, %lu MiB free\n", max_page >> 8, heap_free_count() >> 8);
+    printk(LOG_INFO, "Memory: %lu MiB of RAM, %lu MiB free\n", max_page >> 8,
+           heap_free_count() >> 8);
 }
 
 static void init_acpi(void)
@@ -108,7 +111,8 @@ void dom0_shutdown(uint8_t reason)
         machine_power_off();
         machine_halt();
     case SHUTDOWN_crash:
-        printk(LOG_ERR, "dom0 has crashed%s\n", boot_options.noreboot ? ": the machine stays halted." : ": the machine reboots.");
+        printk(LOG_ERR, "dom0 has crashed%s\n",
+               boot_options.noreboot ? ": the machine stays halted." : ": the machine reboots.");
         if (boot_options.noreboot)
             machine_halt();
         machine_restart();

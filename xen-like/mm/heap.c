@@ -2,9 +2,9 @@
 /*
  * The buddy allocator of machine frames.
  *
- * Free blocks hang in lists by zone and order. A zone holds the frames whose number has the same highest bit, so
- * "frames below 2^n" is a set of whole zones and a block never straddles two. Frame 0 is never free (the
- * first MiB is not given to the heap), so 0 ends a list. Guarded by heap_lock.
+ * Free blocks hang in lists by zone and order. A zone holds the frames whose number has the same
+ * highest bit, so "frames below 2^n" is a set of whole zones and a block never straddles two. Frame
+ * 0 is never free (the first MiB is not given to the heap), so 0 ends a list. Guarded by heap_lock.
  */
 #include "mm.h"
 #include "arch/paging.h"
@@ -17,7 +17,8 @@
 static struct spinlock heap_lock = SPINLOCK_INIT(RANK_HEAP);
 static uint32_t free_head[N_ZONES][HEAP_MAX_ORDER + 1];
 static uint64_t n_free, n_total;
-/* The tlb_clock when a frame was last freed: a new owner must not meet the old one's TLB entries. */
+/* The tlb_clock when a frame was last freed: a new owner must not meet the old one's TLB entries.
+ */
 static uint32_t last_free_clock;
 static bool freed_since_flush;
 
@@ -52,7 +53,8 @@ static void block_unlink(uint64_t mfn)
     pg->flags &= (uint8_t)~PGF_FREE;
 }
 
-/* Takes a block of `order` from the zones `top`..1, splitting a larger one. Returns its frame or 0. */
+/* Takes a block of `order` from the zones `top`..1, splitting a larger one. Returns its frame or 0.
+ */
 static uint64_t take_block(unsigned int order, unsigned int top)
 {
     for (unsigned int z = top; z > 0; z--)
@@ -171,8 +173,8 @@ void mm_free_pages(void *p, unsigned int order)
 }
 
 /*
- * Small objects: power-of-two size classes carved from single pages, each with a header that says its class. A
- * page goes back to the heap when its last object does.
+ * Small objects: power-of-two size classes carved from single pages, each with a header that says
+ * its class. A page goes back to the heap when its last object does.
  */
 #define SLAB_MIN_SHIFT 5
 #define SLAB_CLASSES   6 /* 32 .. 1024 bytes */
@@ -213,7 +215,7 @@ static struct slab *slab_new(unsigned int class)
     if (!s)
         return NULL;
     s->magic = SLAB_MAGIC;
-    s->class = (uint16_t)class;
+    s->class = (uint16_t) class;
     for (size_t at = ROUND_UP(sizeof(*s), size); at + size <= PAGE_SIZE; at += size) {
         void **obj = (void **)((char *)s + at);
         *obj = s->free;
@@ -229,7 +231,7 @@ void *mm_alloc(size_t size)
     if (size > (1ul << (SLAB_MIN_SHIFT + SLAB_CLASSES - 1)))
         return size_order(size) > HEAP_MAX_ORDER ? NULL : mm_alloc_pages(size_order(size));
     while ((1ul << (class + SLAB_MIN_SHIFT)) < size)
-        class++;
+        class ++;
 
     spin_lock(&slab_lock);
     struct slab *s = slab_partial[class] ? slab_partial[class] : slab_new(class);

@@ -17,7 +17,8 @@ bool page_get(struct page_info *pg, const struct domain *d)
         if (unlikely((c & PGC_COUNT) == 0 || (c & PGC_COUNT) == PGC_COUNT ||
                      pg->owner_frame != frame_of_domain(d)))
             return false;
-    } while (!__atomic_compare_exchange_n(&pg->count, &c, c + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&pg->count, &c, c + 1, true, __ATOMIC_ACQUIRE,
+                                          __ATOMIC_RELAXED));
     return true;
 }
 

@@ -2,10 +2,11 @@
 /*
  * The scheduler: proportional share by virtual time.
  *
- * Each vCPU's vtime grows with the CPU it uses, slower the larger its weight; the runnable one with the least vtime
- * runs. A vCPU that wakes is brought up to (least vtime - WAKE_CREDIT), so that sleeping earns a small head start
- * but no hoard. It preempts the running one when it is behind it by more than PREEMPT_MARGIN. The queue is a
- * red-black tree: O(log n). Guarded by sched_lock; one CPU today.
+ * Each vCPU's vtime grows with the CPU it uses, slower the larger its weight; the runnable one with
+ * the least vtime runs. A vCPU that wakes is brought up to (least vtime - WAKE_CREDIT), so that
+ * sleeping earns a small head start but no hoard. It preempts the running one when it is behind it
+ * by more than PREEMPT_MARGIN. The queue is a red-black tree: O(log n). Guarded by sched_lock; one
+ * CPU today.
  */
 #include "sched.h"
 #include "arch/context.h"
@@ -61,9 +62,9 @@ static void set_runstate(struct vcpu *v, int state)
 
 static int idle_state(const struct vcpu *v)
 {
-    return v->pause_flags == 0                            ? RUNSTATE_runnable
+    return v->pause_flags == 0                              ? RUNSTATE_runnable
            : (v->pause_flags & (VPF_BLOCKED | VPF_POLLING)) ? RUNSTATE_blocked
-                                                          : RUNSTATE_offline;
+                                                            : RUNSTATE_offline;
 }
 
 /* Charges the running vCPU for the CPU used since it was last charged. */
@@ -179,7 +180,7 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
 
     if (weight < 1 || weight > 65535)
         return -EINVAL;
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         v->sched.weight = weight;
         v->sched.cap = cap;
     }

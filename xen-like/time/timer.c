@@ -49,7 +49,8 @@ void timer_stop(struct timer *t)
         rb_erase(&queue, &t->node);
     t->is_active = false;
     spin_unlock(&timer_lock);
-    /* The hardware may still fire for it: an empty softirq costs less than arming it anew each time. */
+    /* The hardware may still fire for it: an empty softirq costs less than arming it anew each
+     * time. */
 }
 
 void timer_softirq(void)

@@ -199,7 +199,7 @@ static void reset_needs_a_paused_target(void **state)
     (void)state;
     tie(&pa, &pb);
     assert_int_equal(evtchn_reset(b), -EINVAL);
-    b->controller_paused = true;
+    b->controller_pauses = 1;
     assert_int_equal(evtchn_reset(b), 0);
     assert_int_equal(state_of(b, pb), EVTCHNSTAT_closed);
     assert_int_equal(state_of(a, pa), EVTCHNSTAT_unbound);

@@ -35,15 +35,17 @@ static void load_segments(const struct arch_vcpu *a)
 
 static void load_debug_registers(const struct arch_vcpu *a)
 {
-    __asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3; mov %4, %%dr7" ::"r"(a->dr[0]),
-                     "r"(a->dr[1]), "r"(a->dr[2]), "r"(a->dr[3]), "r"(a->dr[7]));
+    __asm__ volatile(
+        "mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3; mov %4, %%dr7" ::"r"(a->dr[0]),
+        "r"(a->dr[1]), "r"(a->dr[2]), "r"(a->dr[3]), "r"(a->dr[7]));
 }
 
 static void idle_loop(void)
 {
     for (;;) {
         if (!softirq_is_pending())
-            __asm__ volatile("sti; hlt; cli" ::: "memory"); /* sti takes effect after hlt: no wake is lost */
+            __asm__ volatile("sti; hlt; cli" ::
+                                 : "memory"); /* sti takes effect after hlt: no wake is lost */
         if (softirq_is_pending())
             softirq_run();
     }

@@ -30,12 +30,13 @@ static struct tss tss page_aligned;
 static struct idt_gate idt[256] page_aligned;
 
 /* Index into the reserved page of a selector 0xe000.. */
-#define SLOT(sel) (((sel) - 0xe000) >> 3)
+#define SLOT(sel) (((sel)-0xe000) >> 3)
 
 static void set_system_desc(unsigned int sel, uint64_t base, uint32_t limit, unsigned int type)
 {
-    gdt_page[SLOT(sel)] = (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)(0x80 | type) << 40 |
-                          (uint64_t)(limit >> 16 & 0xf) << 48 | (base >> 24 & 0xff) << 56;
+    gdt_page[SLOT(sel)] = (limit & 0xffff) | (base & 0xffffff) << 16 |
+                          (uint64_t)(0x80 | type) << 40 | (uint64_t)(limit >> 16 & 0xf) << 48 |
+                          (base >> 24 & 0xff) << 56;
     gdt_page[SLOT(sel) + 1] = base >> 32;
 }
 
@@ -94,17 +95,24 @@ void desc_init(void)
     gdt_page[SLOT(GUEST_CS32)] = 0x00cffb000000ffff;
     gdt_page[SLOT(GUEST_DS)] = 0x00cff3000000ffff;
     gdt_page[SLOT(GUEST_CS64)] = 0x00affb000000ffff;
-    tss.rsp[0] = (uint64_t)&((struct cpu_info *)(cpu0_stack + CPU_STACK_SIZE) - 1)->current_vcpu;
-    for (unsigned int i = 0; i < 3; i++) /* NMI, double fault, machine check: the first pages of the stack */
+    tss.rsp[0] = (uint64_t) & ((struct cpu_info *)(cpu0_stack + CPU_STACK_SIZE) - 1)->current_vcpu;
+    for (unsigned int i = 0; i < 3;
+         i++) /* NMI, double fault, machine check: the first pages of the stack */
         tss.ist[i] = (uint64_t)cpu0_stack + (i + 1) * PAGE_SIZE;
     tss.iomap_base = sizeof(tss); /* no port is open to ring 3 */
     set_system_desc(HV_TSS, (uint64_t)&tss, sizeof(tss) - 1, 9);
     for (unsigned int i = 0; i < 256; i++)
-        set_gate(i, i == 3 || i == 4 || i == 0x80 ? 3 : 0, i == 2 ? 1 : i == 8 ? 2 : i == 18 ? 3 : 0);
+        set_gate(i, i == 3 || i == 4 || i == 0x80 ? 3 : 0,
+                 i == 2    ? 1
+                 : i == 8  ? 2
+                 : i == 18 ? 3
+                           : 0);
     desc_load(NULL);
     __asm__ volatile("lidt %0; ltr %w1" ::"m"(idtr), "r"(HV_TSS));
-    __asm__ volatile("pushq %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov %1, %%ss" ::"i"(HV_CS), "r"(HV_DS)
-                     : "rax", "memory");
+    __asm__ volatile(
+        "pushq %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov %1, %%ss" ::"i"(HV_CS),
+        "r"(HV_DS)
+        : "rax", "memory");
     cpu_wrmsr(MSR_STAR, (uint64_t)GUEST_CS32 << 48 | (uint64_t)HV_CS << 32);
     cpu_wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
     cpu_wrmsr(MSR_CSTAR, (uint64_t)syscall32_entry);

@@ -4,7 +4,7 @@
 #include "console.h"
 #include "lib/string.h"
 
-#define XCR0_GUEST 0xe7ull /* x87 SSE AVX, AVX-512 */
+#define XCR0_GUEST  0xe7ull /* x87 SSE AVX, AVX-512 */
 #define FXSAVE_SIZE 512
 
 static bool has_xsave;

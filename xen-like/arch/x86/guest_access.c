@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Copies to and from the calling guest's virtual addresses; faults end in -EFAULT (fixups in entry.S). */
+/* Copies to and from the calling guest's virtual addresses; faults end in -EFAULT (fixups in
+ * entry.S). */
 #include "guest.h"
 
 int guest_copy(void *dst, const void *src, size_t len);

@@ -4,7 +4,7 @@
 #include "arch/current.h"
 
 #define EMIT(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" ::"i"((long)(value)))
-#define REG(name) EMIT(R_##name, offsetof(struct regs, name))
+#define REG(name)         EMIT(R_##name, offsetof(struct regs, name))
 
 void emit_offsets(void);
 void emit_offsets(void)

@@ -10,7 +10,8 @@
  *   0xffff82e000000000  frame table
  *   0xffff830000000000  direct map of all RAM, RW-, never executable (slots 262-271)
  *
- * Slots 256 and 261-271 are filled once at boot; a guest's L4 copies them. Only slot 260 differs by domain.
+ * Slots 256 and 261-271 are filled once at boot; a guest's L4 copies them. Only slot 260 differs by
+ * domain.
  */
 #include "arch/paging.h"
 #include "arch/cpu.h"
@@ -19,7 +20,8 @@
 #include "mm.h"
 #include "lib/string.h"
 
-extern char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[], __image_end[];
+extern char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[],
+    __image_end[];
 extern uint64_t boot_l2[4 * PT_ENTRIES];
 
 struct page_info *const frame_table = (struct page_info *)FRAMETABLE_BASE;
@@ -27,19 +29,21 @@ uint64_t *const m2p_table = (uint64_t *)M2P_RW_BASE;
 uint64_t max_page;
 uint32_t tlb_clock;
 
-#define HV_RW (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX)
-#define SZ_2M (1ul << 21)
+#define HV_RW              (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX)
+#define SZ_2M              (1ul << 21)
 #define BOOT_MAPPED_FRAMES (1ul << 20)
 
 /* --- boot allocator: top down from one free stretch below 4 GiB --- */
-static paddr_t boot_low, boot_top, boot_high; /* [boot_low, boot_top) is free, [boot_top, boot_high) used */
+static paddr_t boot_low, boot_top,
+    boot_high; /* [boot_low, boot_top) is free, [boot_top, boot_high) used */
 
 static bool overlaps(paddr_t a, paddr_t b, paddr_t c, paddr_t d)
 {
     return a < d && c < b;
 }
 
-/* Parts of RAM that must survive until dom0 is built. Returns the end of the one that overlaps, or 0. */
+/* Parts of RAM that must survive until dom0 is built. Returns the end of the one that overlaps, or
+ * 0. */
 static paddr_t boot_busy(paddr_t start, paddr_t end)
 {
     paddr_t img = image_to_paddr(__image_start), img_end = image_to_paddr(__image_end);
@@ -62,7 +66,8 @@ static void boot_alloc_init(void)
         if (r->type != E820_RAM)
             continue;
         paddr_t pos = MAX(ROUND_UP(r->addr, PAGE_SIZE), 0x100000ul);
-        paddr_t end = MIN(ROUND_DOWN(r->addr + r->len, PAGE_SIZE), BOOT_MAPPED_FRAMES << PAGE_SHIFT);
+        paddr_t end =
+            MIN(ROUND_DOWN(r->addr + r->len, PAGE_SIZE), BOOT_MAPPED_FRAMES << PAGE_SHIFT);
         while (pos < end) {
             paddr_t stop = end, busy_end;
             /* Walk to the next busy frame; regions are few and this runs once. */
@@ -126,16 +131,17 @@ static bool range_has_ram(paddr_t start, paddr_t end)
 }
 
 /*
- * A table of `entry_size` bytes for each frame below max_page, at `va`, in 2 MiB pages filled with `fill`. Stretches
- * without RAM share one read-only page, so that any index below max_page may be read. With `guest_va`, guests
- * can read the table there.
+ * A table of `entry_size` bytes for each frame below max_page, at `va`, in 2 MiB pages filled with
+ * `fill`. Stretches without RAM share one read-only page, so that any index below max_page may be
+ * read. With `guest_va`, guests can read the table there.
  */
 static void map_frame_array(uint64_t va, size_t entry_size, int fill, uint64_t guest_va)
 {
     uint64_t per_chunk = SZ_2M / entry_size;
     void *hole = NULL;
     for (uint64_t c = 0; c * per_chunk < max_page; c++) {
-        bool ram = range_has_ram((c * per_chunk) << PAGE_SHIFT, ((c + 1) * per_chunk) << PAGE_SHIFT);
+        bool ram =
+            range_has_ram((c * per_chunk) << PAGE_SHIFT, ((c + 1) * per_chunk) << PAGE_SHIFT);
         void *chunk = ram || !hole ? boot_alloc(SZ_2M, SZ_2M) : hole;
         if (chunk != hole)
             memset(chunk, fill, SZ_2M);
@@ -143,7 +149,8 @@ static void map_frame_array(uint64_t va, size_t entry_size, int fill, uint64_t g
             hole = chunk;
         map_2m(va + c * SZ_2M, virt_to_paddr(chunk), ram ? HV_RW : HV_RW & ~PTE_W);
         if (guest_va)
-            map_2m(guest_va + c * SZ_2M, virt_to_paddr(chunk), PTE_P | PTE_U | PTE_A | PTE_G | PTE_NX);
+            map_2m(guest_va + c * SZ_2M, virt_to_paddr(chunk),
+                   PTE_P | PTE_U | PTE_A | PTE_G | PTE_NX);
     }
 }
 
@@ -227,8 +234,9 @@ static void free_range(paddr_t start, paddr_t end)
 {
     while (start < end) {
         unsigned int order = HEAP_MAX_ORDER;
-        while (order && ((start & ((PAGE_SIZE << order) - 1)) || start + (PAGE_SIZE << order) > end ||
-                         boot_busy(start, start + (PAGE_SIZE << order))))
+        while (order &&
+               ((start & ((PAGE_SIZE << order) - 1)) || start + (PAGE_SIZE << order) > end ||
+                boot_busy(start, start + (PAGE_SIZE << order))))
             order--;
         if (order || !boot_busy(start, start + PAGE_SIZE))
             heap_free_pages(mfn_to_page(paddr_to_mfn(start)), order);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions and interrupts: the guest's are handed to pv/, the hypervisor's own are mended by fixups or fatal. */
+/* Exceptions and interrupts: the guest's are handed to pv/, the hypervisor's own are mended by
+ * fixups or fatal. */
 #include "arch/cpu.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
@@ -15,12 +16,30 @@ struct extable_entry {
 extern const struct extable_entry __extable_start[], __extable_end[];
 
 static const char *const trap_names[] = {
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode", "device not available",
-    "double fault", "coprocessor overrun", "invalid TSS", "segment not present", "stack fault", "general protection",
-    "page fault", "reserved", "x87 error", "alignment check", "machine check", "SIMD error",
+    "divide error",
+    "debug",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound range",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "coprocessor overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack fault",
+    "general protection",
+    "page fault",
+    "reserved",
+    "x87 error",
+    "alignment check",
+    "machine check",
+    "SIMD error",
 };
 
-/* Words of a guest kernel's stack, found through its page tables, so that any vCPU's can be shown. */
+/* Words of a guest kernel's stack, found through its page tables, so that any vCPU's can be shown.
+ */
 static void guest_stack_dump(const struct regs *r, const struct vcpu *v)
 {
     printk(LOG_ERR, "guest stack from %016lx:\n", r->rsp);
@@ -32,7 +51,8 @@ static void guest_stack_dump(const struct regs *r, const struct vcpu *v)
             const uint64_t *slot = pv_walk_l1(v, va, &pt);
             if (!slot || !(*slot & PTE_P) || !mfn_valid(paddr_to_mfn(*slot & PTE_ADDR)))
                 return;
-            word[k] = *(const uint64_t *)((const char *)paddr_to_virt(*slot & PTE_ADDR) + (va & (PAGE_SIZE - 1)));
+            word[k] = *(const uint64_t *)((const char *)paddr_to_virt(*slot & PTE_ADDR) +
+                                          (va & (PAGE_SIZE - 1)));
         }
         printk(LOG_ERR, "  %016lx %016lx %016lx %016lx\n", word[0], word[1], word[2], word[3]);
     }
@@ -42,16 +62,17 @@ void regs_dump(const struct regs *r, const struct vcpu *v)
 {
     if (v && !v->is_idle)
         printk(LOG_ERR, "d%uv%u, %s mode, vector %u error %#x\n", v->domain->id, v->id,
-               r->cs & 3 ? (v->arch.flags & VCPU_KERNEL_MODE ? "guest kernel" : "guest user") : "hypervisor", r->vector,
-               r->error_code);
+               r->cs & 3 ? (v->arch.flags & VCPU_KERNEL_MODE ? "guest kernel" : "guest user")
+                         : "hypervisor",
+               r->vector, r->error_code);
     printk(LOG_ERR, "rip %04lx:%016lx rflags %08lx\n", r->cs & 0xffff, r->rip, r->rflags);
     printk(LOG_ERR, "rax %016lx rbx %016lx rcx %016lx\n", r->rax, r->rbx, r->rcx);
     printk(LOG_ERR, "rdx %016lx rsi %016lx rdi %016lx\n", r->rdx, r->rsi, r->rdi);
     printk(LOG_ERR, "rbp %016lx rsp %016lx r8  %016lx\n", r->rbp, r->rsp, r->r8);
     printk(LOG_ERR, "r9  %016lx r10 %016lx r11 %016lx\n", r->r9, r->r10, r->r11);
     printk(LOG_ERR, "r12 %016lx r13 %016lx r14 %016lx\n", r->r12, r->r13, r->r14);
-    printk(LOG_ERR, "r15 %016lx ss  %04lx cr2 %016lx cr3 %016lx\n", r->r15, r->ss & 0xffff, cpu_read_cr2(),
-           cpu_read_cr3());
+    printk(LOG_ERR, "r15 %016lx ss  %04lx cr2 %016lx cr3 %016lx\n", r->r15, r->ss & 0xffff,
+           cpu_read_cr2(), cpu_read_cr3());
     if (v && !v->is_idle && (v->arch.flags & VCPU_KERNEL_MODE) && (r->cs & 3))
         guest_stack_dump(r, v);
 }
@@ -104,8 +125,10 @@ static void page_fault(struct vcpu *v, struct regs *regs)
                 return;
             va = v->arch.ldt_base + (va - PERDOMAIN_LDT(v->id)); /* where the guest has its table */
         }
-    } else if ((v->arch.flags & VCPU_KERNEL_MODE) && (error & (PF_PRESENT | PF_WRITE | PF_RSVD)) == (PF_PRESENT | PF_WRITE) &&
-               (v->domain->vm_assist & (1ul << VMASST_TYPE_writable_pagetables)) && pv_emulate_pt_write(v, va, regs))
+    } else if ((v->arch.flags & VCPU_KERNEL_MODE) &&
+               (error & (PF_PRESENT | PF_WRITE | PF_RSVD)) == (PF_PRESENT | PF_WRITE) &&
+               (v->domain->vm_assist & (1ul << VMASST_TYPE_writable_pagetables)) &&
+               pv_emulate_pt_write(v, va, regs))
         return;
     pv_inject_page_fault(regs, va, error);
 }
@@ -115,7 +138,8 @@ static void general_protection(struct vcpu *v, struct regs *regs)
     uint8_t insn[2];
 
     if (regs->error_code & 2) {
-        /* INT n through a gate ring 3 may not use. The instruction names the vector: emulators differ in the error. */
+        /* INT n through a gate ring 3 may not use. The instruction names the vector: emulators
+         * differ in the error. */
         if (guest_read(insn, regs->rip, 2) || insn[0] != 0xcd) {
             pv_inject_trap(regs, TRAP_GP, regs->error_code);
             return;

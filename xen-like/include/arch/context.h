@@ -6,8 +6,9 @@
 #include "domain.h"
 
 /*
- * Loads a PV context (XEN_DOMCTL_setvcpucontext, VCPUOP_initialise) into a vCPU that is not running: all checks first,
- * takes the page tables' and GDT's references. -EINVAL when anything in it is not allowed. Marks it initialised.
+ * Loads a PV context (XEN_DOMCTL_setvcpucontext, VCPUOP_initialise) into a vCPU that is not
+ * running: all checks first, takes the page tables' and GDT's references. -EINVAL when anything in
+ * it is not allowed. Marks it initialised.
  */
 int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *ctx);
 void arch_vcpu_get_context(struct vcpu *v, vcpu_guest_context_t *ctx);

@@ -5,12 +5,36 @@
 
 #include "types.h"
 
-static inline void cpu_outb(uint16_t port, uint8_t v) { __asm__ volatile("outb %0,%1" ::"a"(v), "Nd"(port)); }
-static inline void cpu_outw(uint16_t port, uint16_t v) { __asm__ volatile("outw %0,%1" ::"a"(v), "Nd"(port)); }
-static inline void cpu_outl(uint16_t port, uint32_t v) { __asm__ volatile("outl %0,%1" ::"a"(v), "Nd"(port)); }
-static inline uint8_t cpu_inb(uint16_t port) { uint8_t v; __asm__ volatile("inb %1,%0" : "=a"(v) : "Nd"(port)); return v; }
-static inline uint16_t cpu_inw(uint16_t port) { uint16_t v; __asm__ volatile("inw %1,%0" : "=a"(v) : "Nd"(port)); return v; }
-static inline uint32_t cpu_inl(uint16_t port) { uint32_t v; __asm__ volatile("inl %1,%0" : "=a"(v) : "Nd"(port)); return v; }
+static inline void cpu_outb(uint16_t port, uint8_t v)
+{
+    __asm__ volatile("outb %0,%1" ::"a"(v), "Nd"(port));
+}
+static inline void cpu_outw(uint16_t port, uint16_t v)
+{
+    __asm__ volatile("outw %0,%1" ::"a"(v), "Nd"(port));
+}
+static inline void cpu_outl(uint16_t port, uint32_t v)
+{
+    __asm__ volatile("outl %0,%1" ::"a"(v), "Nd"(port));
+}
+static inline uint8_t cpu_inb(uint16_t port)
+{
+    uint8_t v;
+    __asm__ volatile("inb %1,%0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+static inline uint16_t cpu_inw(uint16_t port)
+{
+    uint16_t v;
+    __asm__ volatile("inw %1,%0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+static inline uint32_t cpu_inl(uint16_t port)
+{
+    uint32_t v;
+    __asm__ volatile("inl %1,%0" : "=a"(v) : "Nd"(port));
+    return v;
+}
 static inline uint64_t cpu_rdmsr(uint32_t msr)
 {
     uint32_t lo, hi;
@@ -30,7 +54,9 @@ static inline uint64_t cpu_rdtsc(void)
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
     return lo | (uint64_t)hi << 32;
 }
-struct cpuid_regs { uint32_t a, b, c, d; };
+struct cpuid_regs {
+    uint32_t a, b, c, d;
+};
 static inline struct cpuid_regs cpu_cpuid(uint32_t leaf, uint32_t sub)
 {
     struct cpuid_regs r;
@@ -54,16 +80,20 @@ CPU_CR_ACCESSORS(3)
 CPU_CR_ACCESSORS(4)
 
 /*
- * The hypervisor runs with interrupts off. At a preemption point this opens a one-instruction window in which
- * pending interrupts are handled (they only raise softirqs and mark events).
+ * The hypervisor runs with interrupts off. At a preemption point this opens a one-instruction
+ * window in which pending interrupts are handled (they only raise softirqs and mark events).
  */
 static inline void cpu_irq_window(void)
 {
     __asm__ volatile("sti; nop; cli" ::: "memory");
 }
-static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
+static inline void cpu_relax(void)
+{
+    __asm__ volatile("pause" ::: "memory");
+}
 
-/* Maps MMIO uncached into the hypervisor's own space for ever (APICs, ACPI tables, MSI-X tables). NULL: no room. */
+/* Maps MMIO uncached into the hypervisor's own space for ever (APICs, ACPI tables, MSI-X tables).
+ * NULL: no room. */
 void *ioremap(paddr_t addr, size_t len);
 
 #endif

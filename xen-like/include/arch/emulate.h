@@ -14,7 +14,7 @@ unsigned int insn_fetch(uint64_t rip, uint8_t *buf);
 /* in, out, ins, outs. */
 struct port_insn {
     uint16_t port;
-    uint8_t size;       /* bytes: 1, 2, 4 */
+    uint8_t size; /* bytes: 1, 2, 4 */
     bool is_out, is_string, repeat;
     unsigned int length;
 };

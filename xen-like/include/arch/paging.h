@@ -5,22 +5,22 @@
 
 #include "types.h"
 
-#define PTE_P      (1ul << 0)
-#define PTE_W      (1ul << 1)
-#define PTE_U      (1ul << 2)
-#define PTE_PWT    (1ul << 3)
-#define PTE_PCD    (1ul << 4)
-#define PTE_A      (1ul << 5)
-#define PTE_D      (1ul << 6)
-#define PTE_PS     (1ul << 7)
-#define PTE_PAT    (1ul << 7)
-#define PTE_G      (1ul << 8)
-#define PTE_NX     (1ul << 63)
-#define PTE_ADDR   0x000ffffffffff000ul
+#define PTE_P    (1ul << 0)
+#define PTE_W    (1ul << 1)
+#define PTE_U    (1ul << 2)
+#define PTE_PWT  (1ul << 3)
+#define PTE_PCD  (1ul << 4)
+#define PTE_A    (1ul << 5)
+#define PTE_D    (1ul << 6)
+#define PTE_PS   (1ul << 7)
+#define PTE_PAT  (1ul << 7)
+#define PTE_G    (1ul << 8)
+#define PTE_NX   (1ul << 63)
+#define PTE_ADDR 0x000ffffffffff000ul
 
-#define PT_ENTRIES 512
-#define HV_SLOT_FIRST 256 /* L4 slots of the hypervisor in every address space */
-#define HV_SLOT_LAST  271
+#define PT_ENTRIES        512
+#define HV_SLOT_FIRST     256 /* L4 slots of the hypervisor in every address space */
+#define HV_SLOT_LAST      271
 #define HV_SLOT_PERDOMAIN 260
 
 #define VIRT_BASE       0xffff82d080000000ul
@@ -31,8 +31,8 @@
 #define PERDOMAIN_BASE  0xffff820000000000ul
 /* Per vCPU in the per-domain slot: 16 pages of GDT, 16 of LDT. */
 #define PERDOMAIN_VCPU_PAGES 32
-#define PERDOMAIN_GDT(vcpu) (PERDOMAIN_BASE + (uint64_t)(vcpu)*PERDOMAIN_VCPU_PAGES * PAGE_SIZE)
-#define PERDOMAIN_LDT(vcpu) (PERDOMAIN_GDT(vcpu) + 16 * PAGE_SIZE)
+#define PERDOMAIN_GDT(vcpu)  (PERDOMAIN_BASE + (uint64_t)(vcpu)*PERDOMAIN_VCPU_PAGES * PAGE_SIZE)
+#define PERDOMAIN_LDT(vcpu)  (PERDOMAIN_GDT(vcpu) + 16 * PAGE_SIZE)
 
 extern uint64_t hv_l4[PT_ENTRIES], hv_l3[PT_ENTRIES];
 
@@ -45,7 +45,8 @@ static inline paddr_t image_to_paddr(const void *p)
     return (paddr_t)p - VIRT_BASE;
 }
 
-/* Boot-time memory: zeroed, physical, never freed. `align` a power of two. Panics when there is none. */
+/* Boot-time memory: zeroed, physical, never freed. `align` a power of two. Panics when there is
+ * none. */
 void *boot_alloc(size_t size, size_t align);
 /* Builds the final mappings, frame table and M2P; then the heap gets what is left. */
 void paging_init(void);

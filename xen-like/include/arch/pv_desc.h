@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Guests' descriptor tables. The hypervisor's own entries stand in the reserved page (index 14) of every GDT. */
+/* Guests' descriptor tables. The hypervisor's own entries stand in the reserved page (index 14) of
+ * every GDT. */
 #ifndef CORBEL_ARCH_PV_DESC_H
 #define CORBEL_ARCH_PV_DESC_H
 
 #include "domain.h"
 
-#define HV_CS  0xe008
-#define HV_DS  0xe010
-#define HV_TSS 0xe040
-#define HV_LDT 0xe050
+#define HV_CS      0xe008
+#define HV_DS      0xe010
+#define HV_TSS     0xe040
+#define HV_LDT     0xe050
 #define GUEST_CS32 0xe023
 #define GUEST_CS64 0xe033
 #define GUEST_DS   0xe02b
 
-/* Fixes up (DPL 3) or refuses one descriptor; null, code, data and not-present ones are harmless. */
+/* Fixes up (DPL 3) or refuses one descriptor; null, code, data and not-present ones are harmless.
+ */
 bool pv_descriptor_fix(uint64_t *desc);
 int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned int entries);
 void pv_drop_gdt(struct vcpu *v);
 /* Empty GDT of a new vCPU. */
 void pv_init_gdt(struct vcpu *v);
-/* -EINVAL: over 8192 entries, unaligned or inside the hypervisor. Pages are checked and mapped on first use. */
+/* -EINVAL: over 8192 entries, unaligned or inside the hypervisor. Pages are checked and mapped on
+ * first use. */
 int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries);
 /* A fault at `va` in the LDT window of `v`: maps the page; false when the guest has none there. */
 bool pv_ldt_fault(struct vcpu *v, uint64_t va);

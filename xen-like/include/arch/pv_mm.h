@@ -2,20 +2,23 @@
 /*
  * Page types: what makes direct paging safe.
  *
- * A guest writes its own page tables' contents only through us, and a frame is, at any time, used as at most one of:
- * page table of one level, descriptor page, writable memory. `type` of page_info says which, with how many uses:
+ * A guest writes its own page tables' contents only through us, and a frame is, at any time, used
+ * as at most one of: page table of one level, descriptor page, writable memory. `type` of page_info
+ * says which, with how many uses:
  *
- *   NONE ──get──► T, count 1, being validated ──ok──► T, count n, VALIDATED ──last put──► T, count 0 (NONE to others)
- *                     │ stopped half way                        │ stopped half way
- *                     └────────────► T, count 0, PARTIAL ◄──────┘
+ *   NONE ──get──► T, count 1, being validated ──ok──► T, count n, VALIDATED ──last put──► T, count
+ * 0 (NONE to others) │ stopped half way                        │ stopped half way └────────────► T,
+ * count 0, PARTIAL ◄──────┘
  *
- * A validated table of level n holds, for each present entry, one reference and one type use of the frame it names.
- * PARTIAL: entries [0, n_validated) hold theirs, the rest do not; the state itself owns one reference to the page.
- * While PARTIAL no other type can be taken. Anyone who asks for the same type continues the work. Going from
- * WRITABLE to another type needs the TLB flushed since the last writable use ended (PGT stamp, tlb_clock).
+ * A validated table of level n holds, for each present entry, one reference and one type use of the
+ * frame it names. PARTIAL: entries [0, n_validated) hold theirs, the rest do not; the state itself
+ * owns one reference to the page. While PARTIAL no other type can be taken. Anyone who asks for the
+ * same type continues the work. Going from WRITABLE to another type needs the TLB flushed since the
+ * last writable use ended (PGT stamp, tlb_clock).
  *
- * A guest's kernel and user space both run in ring 3: entries the guest means for its kernel get U and a mark in
- * bit 52; the guest's user entries get G (both address spaces of a process see the same there).
+ * A guest's kernel and user space both run in ring 3: entries the guest means for its kernel get U
+ * and a mark in bit 52; the guest's user entries get G (both address spaces of a process see the
+ * same there).
  */
 #ifndef CORBEL_ARCH_PV_MM_H
 #define CORBEL_ARCH_PV_MM_H
@@ -23,20 +26,20 @@
 #include "domain.h"
 #include "arch/paging.h"
 
-#define PGT_TYPE      (15ull << 60)
-#define PGT_NONE      (0ull << 60)
-#define PGT_L1        (1ull << 60)
-#define PGT_L2        (2ull << 60)
-#define PGT_L3        (3ull << 60)
-#define PGT_L4        (4ull << 60)
-#define PGT_SEG       (5ull << 60)
-#define PGT_WRITABLE  (6ull << 60)
-#define PGT_PINNED    (1ull << 59)
-#define PGT_VALIDATED (1ull << 58)
-#define PGT_PARTIAL   (1ull << 57)
+#define PGT_TYPE        (15ull << 60)
+#define PGT_NONE        (0ull << 60)
+#define PGT_L1          (1ull << 60)
+#define PGT_L2          (2ull << 60)
+#define PGT_L3          (3ull << 60)
+#define PGT_L4          (4ull << 60)
+#define PGT_SEG         (5ull << 60)
+#define PGT_WRITABLE    (6ull << 60)
+#define PGT_PINNED      (1ull << 59)
+#define PGT_VALIDATED   (1ull << 58)
+#define PGT_PARTIAL     (1ull << 57)
 #define PGT_STAMP_SHIFT 32
-#define PGT_STAMP     (0xffffull << PGT_STAMP_SHIFT)
-#define PGT_COUNT     0xffffffffull
+#define PGT_STAMP       (0xffffull << PGT_STAMP_SHIFT)
+#define PGT_COUNT       0xffffffffull
 
 static inline unsigned int pgt_level(uint64_t type) /* 1..4 for page tables */
 {
@@ -50,8 +53,9 @@ static inline unsigned int pgt_level(uint64_t type) /* 1..4 for page tables */
 #define PTE_GRANT        (1ul << 62) /* made by a grant map; holds no reference of its own */
 
 /*
- * Takes / drops one use of `pg` as `type`. The caller holds a reference. -EINVAL: in use as another type or its
- * contents are not allowed. With `preempt`: -ERESTART_HYPERCALL when stopped half way (call again).
+ * Takes / drops one use of `pg` as `type`. The caller holds a reference. -EINVAL: in use as another
+ * type or its contents are not allowed. With `preempt`: -ERESTART_HYPERCALL when stopped half way
+ * (call again).
  */
 int page_type_get(struct page_info *pg, uint64_t type, bool preempt);
 int page_type_put(struct page_info *pg, bool preempt);
@@ -64,7 +68,8 @@ void page_put_table(struct vcpu *v, struct page_info *pg);
 /* Finishes what page_put_table left over; -ERESTART_HYPERCALL when it needs more time. */
 int deferred_put_run(struct vcpu *v);
 
-/* One L1 entry's claims on the frame it maps. `owner`: whose frames it may map. 0, -EINVAL, -EPERM, -EBUSY. */
+/* One L1 entry's claims on the frame it maps. `owner`: whose frames it may map. 0, -EINVAL, -EPERM,
+ * -EBUSY. */
 int l1e_get(uint64_t l1e, struct domain *mapper, struct domain *owner);
 void l1e_put(uint64_t l1e, struct domain *mapper);
 /* The entry as the CPU shall see it. */
@@ -77,11 +82,11 @@ static inline uint64_t l1e_adjust(uint64_t l1e)
 }
 
 /*
- * Writes entry `index` of the validated table `pt`. `owner`: whose frames an L1 entry may map. `keep_ad`: A and D bits are
- * taken from the old entry. 0, -EINVAL, -EPERM, -ERESTART_HYPERCALL.
+ * Writes entry `index` of the validated table `pt`. `owner`: whose frames an L1 entry may map.
+ * `keep_ad`: A and D bits are taken from the old entry. 0, -EINVAL, -EPERM, -ERESTART_HYPERCALL.
  */
-int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t val, struct domain *owner,
-              bool keep_ad);
+int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t val,
+              struct domain *owner, bool keep_ad);
 /* The L1 slot that maps `va` in the kernel address space of `v`, or NULL. */
 uint64_t *pv_walk_l1(const struct vcpu *v, uint64_t va, struct page_info **pt);
 /* Hypervisor's L4 slots for a table of `d`. */

@@ -14,12 +14,12 @@ struct vcpu;
 struct page_info;
 
 /* arch_vcpu.flags */
-#define VCPU_KERNEL_MODE      (1u << 0) /* guest kernel (else guest user) is running */
-#define VCPU_SYSCALL_MASKS    (1u << 1) /* event delivery off on the syscall callback */
-#define VCPU_FAILSAFE_MASKS   (1u << 2)
-#define VCPU_TS               (1u << 3) /* guest's CR0.TS */
-#define VCPU_SYSCALL32_MASKS  (1u << 4)
-#define VCPU_SYSENTER_MASKS   (1u << 5)
+#define VCPU_KERNEL_MODE     (1u << 0) /* guest kernel (else guest user) is running */
+#define VCPU_SYSCALL_MASKS   (1u << 1) /* event delivery off on the syscall callback */
+#define VCPU_FAILSAFE_MASKS  (1u << 2)
+#define VCPU_TS              (1u << 3) /* guest's CR0.TS */
+#define VCPU_SYSCALL32_MASKS (1u << 4)
+#define VCPU_SYSENTER_MASKS  (1u << 5)
 
 /* One bounce: registers of a trap gate as given by set_trap_table. */
 struct trap_gate {
@@ -37,35 +37,36 @@ struct arch_vcpu {
     uint16_t kernel_ss;
     uint64_t event_callback, failsafe_callback, syscall_callback;
     uint64_t syscall32_callback, sysenter_callback, nmi_callback;
-    struct trap_gate *traps;       /* 256 */
+    struct trap_gate *traps; /* 256 */
     uint64_t fs_base, gs_base_kernel, gs_base_user;
     uint16_t ds, es, fs, gs;
     mfn_t gdt_frame[16];
     unsigned int gdt_entries;
-    uint64_t ldt_base;             /* guest virtual address */
+    uint64_t ldt_base; /* guest virtual address */
     unsigned int ldt_entries;
-    uint32_t ldt_mapped;           /* bitmap of the 16 LDT pages that are mapped */
-    uint64_t *gdt_ldt_ptes;        /* 32 L1 entries: 16 of the GDT, 16 of the LDT */
-    uint64_t cr0, cr4;             /* guest's view */
+    uint32_t ldt_mapped;    /* bitmap of the 16 LDT pages that are mapped */
+    uint64_t *gdt_ldt_ptes; /* 32 L1 entries: 16 of the GDT, 16 of the LDT */
+    uint64_t cr0, cr4;      /* guest's view */
     uint64_t dr[8];
-    void *fpu;                     /* XSAVE area, page-aligned; xcr0 with it */
+    void *fpu; /* XSAVE area, page-aligned; xcr0 with it */
     uint64_t xcr0;
-    uint64_t iobmp;                /* PHYSDEVOP_set_iobitmap: guest address, 0 = none */
+    uint64_t iobmp; /* PHYSDEVOP_set_iobitmap: guest address, 0 = none */
     uint32_t iobmp_ports;
-    uint32_t cf8;                  /* last write to PCI config address port */
-    struct page_info *deferred[6]; /* page tables whose entries are being dropped in steps; references held */
+    uint32_t cf8; /* last write to PCI config address port */
+    struct page_info
+        *deferred[6]; /* page tables whose entries are being dropped in steps; references held */
     unsigned int n_deferred;
     bool nmi_pending;
 };
 
 struct arch_domain {
-    uint64_t *perdomain_l3;        /* L3 page of the per-domain slot */
+    uint64_t *perdomain_l3; /* L3 page of the per-domain slot */
     uint64_t *perdomain_l2;
-    uint64_t pirq_eoi_mfn;         /* PHYSDEVOP_pirq_eoi_gmfn: frame, 0 = none */
-    unsigned long *pirq_eoi_map;   /* its mapping */
-    bool pirq_auto_unmask;         /* PHYSDEVOP_eoi unmasks the event too (asked for by _v1) */
+    uint64_t pirq_eoi_mfn;       /* PHYSDEVOP_pirq_eoi_gmfn: frame, 0 = none */
+    unsigned long *pirq_eoi_map; /* its mapping */
+    bool pirq_auto_unmask;       /* PHYSDEVOP_eoi unmasks the event too (asked for by _v1) */
     unsigned int n_pirq;
-    struct e820_list *memory_map;  /* XENMEM_set_memory_map, or NULL */
+    struct e820_list *memory_map; /* XENMEM_set_memory_map, or NULL */
     uint32_t relinquish_state;
 };
 

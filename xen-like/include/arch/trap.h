@@ -6,8 +6,22 @@
 #include "domain.h"
 
 enum {
-    TRAP_DE = 0, TRAP_DB = 1, TRAP_NMI = 2, TRAP_BP = 3, TRAP_OF = 4, TRAP_UD = 6, TRAP_NM = 7, TRAP_DF = 8,
-    TRAP_TS = 10, TRAP_NP = 11, TRAP_SS = 12, TRAP_GP = 13, TRAP_PF = 14, TRAP_MF = 16, TRAP_AC = 17, TRAP_MC = 18,
+    TRAP_DE = 0,
+    TRAP_DB = 1,
+    TRAP_NMI = 2,
+    TRAP_BP = 3,
+    TRAP_OF = 4,
+    TRAP_UD = 6,
+    TRAP_NM = 7,
+    TRAP_DF = 8,
+    TRAP_TS = 10,
+    TRAP_NP = 11,
+    TRAP_SS = 12,
+    TRAP_GP = 13,
+    TRAP_PF = 14,
+    TRAP_MF = 16,
+    TRAP_AC = 17,
+    TRAP_MC = 18,
     TRAP_XM = 19,
 };
 #define PF_PRESENT 1u
@@ -25,8 +39,8 @@ void pv_syscall_fault(void);
 void pv_syscall32(struct regs *regs);
 
 /*
- * Makes the guest take trap `vector` at its handler. `error` is used by vectors that have one. Crashes the domain when it
- * has no handler or no usable stack.
+ * Makes the guest take trap `vector` at its handler. `error` is used by vectors that have one.
+ * Crashes the domain when it has no handler or no usable stack.
  */
 void pv_inject_trap(struct regs *regs, unsigned int vector, uint32_t error);
 void pv_inject_page_fault(struct regs *regs, uint64_t address, uint32_t error);

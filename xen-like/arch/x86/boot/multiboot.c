@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot 1 and 2 information into boot_info. All of it lies below 4 GiB, where the boot tables map memory. */
+/* Multiboot 1 and 2 information into boot_info. All of it lies below 4 GiB, where the boot tables
+ * map memory. */
 #include "boot.h"
 #include "console.h"
 #include "mm.h"
 #include "lib/string.h"
 
-#define MB1_MAGIC 0x2BADB002u
-#define MB2_MAGIC 0x36d76289u
+#define MB1_MAGIC         0x2BADB002u
+#define MB2_MAGIC         0x36d76289u
 #define BOOT_MAPPED_LIMIT 0x100000000ull
 
 struct boot_info boot_info;
@@ -44,7 +45,15 @@ struct mb2_mmap_entry {
     uint64_t addr, len;
     uint32_t type, zero;
 };
-enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MMAP = 6, MB2_RSDP1 = 14, MB2_RSDP2 = 15 };
+enum {
+    MB2_END = 0,
+    MB2_CMDLINE = 1,
+    MB2_LOADER = 2,
+    MB2_MODULE = 3,
+    MB2_MMAP = 6,
+    MB2_RSDP1 = 14,
+    MB2_RSDP2 = 15
+};
 
 static void copy_text(char *dst, size_t cap, const char *src)
 {
@@ -70,7 +79,8 @@ static void add_module(uint64_t start, uint64_t end, const char *cmdline)
     copy_text(m->cmdline, sizeof(m->cmdline), cmdline);
 }
 
-/* Loaders put their own or the file's name first; Xen's convention is that only what follows it counts. */
+/* Loaders put their own or the file's name first; Xen's convention is that only what follows it
+ * counts. */
 static const char *skip_first_word(const char *s)
 {
     while (*s && *s != ' ')

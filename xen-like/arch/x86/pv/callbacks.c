@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Small hypercalls of a PV guest's CPU: traps, callbacks, stacks, segment bases, debug registers, FPU, iret. */
+/* Small hypercalls of a PV guest's CPU: traps, callbacks, stacks, segment bases, debug registers,
+ * FPU, iret. */
 #include "compiler.h"
 
 #include <xen/callback.h>
@@ -84,7 +85,8 @@ static int set_callback(struct vcpu *v, unsigned int type, unsigned int flags, u
     default:
         return -ENOSYS;
     }
-    v->arch.flags = flags & CALLBACKF_mask_events ? v->arch.flags | mask_flag : v->arch.flags & ~mask_flag;
+    v->arch.flags =
+        flags & CALLBACKF_mask_events ? v->arch.flags | mask_flag : v->arch.flags & ~mask_flag;
     return 0;
 }
 
@@ -163,7 +165,10 @@ int64_t hc_set_segment_base(HC_ARGS)
         if (!canonical(a2))
             return -EINVAL;
         /* In the guest's kernel GS_BASE is the kernel's own. */
-        cpu_wrmsr(a1 == SEGBASE_FS ? MSR_FS_BASE : a1 == SEGBASE_GS_USER ? MSR_KERNEL_GS_BASE : MSR_GS_BASE, a2);
+        cpu_wrmsr(a1 == SEGBASE_FS        ? MSR_FS_BASE
+                  : a1 == SEGBASE_GS_USER ? MSR_KERNEL_GS_BASE
+                                          : MSR_GS_BASE,
+                  a2);
         return 0;
     case SEGBASE_GS_USER_SEL:
         /* The selector becomes user space's: it is loaded between two swaps, faults load null. */
@@ -211,8 +216,9 @@ int64_t hc_set_debugreg(HC_ARGS)
     default:
         return -ENODEV;
     }
-    __asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(v->arch.dr[0]),
-                     "r"(v->arch.dr[1]), "r"(v->arch.dr[2]), "r"(v->arch.dr[3]));
+    __asm__ volatile(
+        "mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(v->arch.dr[0]),
+        "r"(v->arch.dr[1]), "r"(v->arch.dr[2]), "r"(v->arch.dr[3]));
     __asm__ volatile("mov %0, %%dr7" ::"r"(v->arch.dr[7]));
     return 0;
 }
@@ -261,10 +267,11 @@ int64_t hc_iret(HC_ARGS)
 int64_t hc_vm_assist(HC_ARGS)
 {
     struct domain *d = current->domain;
-    const uint64_t valid = 1ul << VMASST_TYPE_4gb_segments | 1ul << VMASST_TYPE_4gb_segments_notify |
-                           1ul << VMASST_TYPE_writable_pagetables | 1ul << VMASST_TYPE_pae_extended_cr3 |
-                           1ul << VMASST_TYPE_architectural_iopl | 1ul << VMASST_TYPE_runstate_update_flag |
-                           1ul << VMASST_TYPE_m2p_strict;
+    const uint64_t valid =
+        1ul << VMASST_TYPE_4gb_segments | 1ul << VMASST_TYPE_4gb_segments_notify |
+        1ul << VMASST_TYPE_writable_pagetables | 1ul << VMASST_TYPE_pae_extended_cr3 |
+        1ul << VMASST_TYPE_architectural_iopl | 1ul << VMASST_TYPE_runstate_update_flag |
+        1ul << VMASST_TYPE_m2p_strict;
     (void)a3, (void)a4, (void)a5;
 
     if (a2 >= 64 || !(valid >> a2 & 1))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUID as PV guests see it: the host's leaves with what a PV guest cannot use taken away, and Xen's own
- * leaves at 0x40000000 (<xen/arch-x86/cpuid.h>). Feature names follow the CPU manuals.
+ * CPUID as PV guests see it: the host's leaves with what a PV guest cannot use taken away, and
+ * Xen's own leaves at 0x40000000 (<xen/arch-x86/cpuid.h>). Feature names follow the CPU manuals.
  */
 #include "compiler.h"
 
@@ -14,18 +14,26 @@
 
 #define BIT(n) (1u << (n))
 
-/* Leaf 1 ecx: DTES64 MONITOR DS-CPL VMX SMX EIST TM2 CNXT-ID SDBG xTPR PDCM PCID DCA x2APIC TSC-deadline */
-#define L1C_HIDE (BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(10) | BIT(11) | BIT(14) | BIT(15) | \
-                  BIT(17) | BIT(18) | BIT(21) | BIT(24))
+/* Leaf 1 ecx: DTES64 MONITOR DS-CPL VMX SMX EIST TM2 CNXT-ID SDBG xTPR PDCM PCID DCA x2APIC
+ * TSC-deadline */
+#define L1C_HIDE                                                                                   \
+    (BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(10) | BIT(11) | BIT(14) |  \
+     BIT(15) | BIT(17) | BIT(18) | BIT(21) | BIT(24))
 /* Leaf 1 edx: VME PSE MTRR PGE PSE36 DS ACPI SEP TM PBE; a PV kernel's view of the MMU is ours */
-#define L1D_HIDE (BIT(1) | BIT(3) | BIT(11) | BIT(12) | BIT(13) | BIT(17) | BIT(21) | BIT(22) | BIT(29) | BIT(31))
+#define L1D_HIDE                                                                                   \
+    (BIT(1) | BIT(3) | BIT(11) | BIT(12) | BIT(13) | BIT(17) | BIT(21) | BIT(22) | BIT(29) |       \
+     BIT(31))
 /* Leaf 7: FSGSBASE SMEP INVPCID PQM MPX PQE SMAP PT */
-#define L7B_HIDE (BIT(0) | BIT(1) | BIT(7) | BIT(10) | BIT(12) | BIT(14) | BIT(15) | BIT(20) | BIT(25))
+#define L7B_HIDE                                                                                   \
+    (BIT(0) | BIT(1) | BIT(7) | BIT(10) | BIT(12) | BIT(14) | BIT(15) | BIT(20) | BIT(25))
 /* PKU OSPKE UMIP WAITPKG SHSTK LA57 TME ENQCMD PKS */
-#define L7C_HIDE (BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(7) | BIT(13) | BIT(16) | BIT(29) | BIT(31))
-/* 0x80000001 ecx: SVM ExtApic OSVW IBS SKINIT WDT LWP NodeId TopoExt PerfCtr; edx: PSE MTRR PGE PSE36 1GB RDTSCP */
-#define E1C_HIDE (BIT(2) | BIT(3) | BIT(9) | BIT(10) | BIT(12) | BIT(13) | BIT(15) | BIT(19) | BIT(22) | BIT(23) | \
-                  BIT(24) | BIT(26) | BIT(27) | BIT(28) | BIT(29))
+#define L7C_HIDE                                                                                   \
+    (BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(7) | BIT(13) | BIT(16) | BIT(29) | BIT(31))
+/* 0x80000001 ecx: SVM ExtApic OSVW IBS SKINIT WDT LWP NodeId TopoExt PerfCtr; edx: PSE MTRR PGE
+ * PSE36 1GB RDTSCP */
+#define E1C_HIDE                                                                                   \
+    (BIT(2) | BIT(3) | BIT(9) | BIT(10) | BIT(12) | BIT(13) | BIT(15) | BIT(19) | BIT(22) |        \
+     BIT(23) | BIT(24) | BIT(26) | BIT(27) | BIT(28) | BIT(29))
 #define E1D_HIDE (BIT(1) | BIT(3) | BIT(12) | BIT(13) | BIT(17) | BIT(25) | BIT(26) | BIT(27))
 
 #define XEN_LEAF_MAX 5
@@ -35,8 +43,8 @@ static void xen_leaf(uint32_t leaf, struct cpuid_regs *r)
     *r = (struct cpuid_regs){0};
     switch (leaf - 0x40000000) {
     case 0:
-        *r = (struct cpuid_regs){0x40000000 + XEN_LEAF_MAX, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
-                                 XEN_CPUID_SIGNATURE_EDX};
+        *r = (struct cpuid_regs){0x40000000 + XEN_LEAF_MAX, XEN_CPUID_SIGNATURE_EBX,
+                                 XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
         break;
     case 1:
         r->a = 4u << 16 | 17;
@@ -55,13 +63,13 @@ static void xen_leaf(uint32_t leaf, struct cpuid_regs *r)
 static void hide_leaf_1(const struct vcpu *v, struct cpuid_regs *r)
 {
     r->c &= ~L1C_HIDE;
-    r->c |= BIT(31);                       /* hypervisor present */
+    r->c |= BIT(31); /* hypervisor present */
     if (!(v->arch.cr4 & (1ul << 18)))
-        r->c &= ~BIT(27);                  /* OSXSAVE mirrors the guest's CR4 */
+        r->c &= ~BIT(27); /* OSXSAVE mirrors the guest's CR4 */
     else
         r->c |= BIT(27);
     r->d &= ~L1D_HIDE;
-    r->d |= BIT(6) | BIT(9);               /* PAE, APIC */
+    r->d |= BIT(6) | BIT(9); /* PAE, APIC */
     if (v->domain->is_control)
         r->d |= cpu_cpuid(1, 0).d & BIT(12); /* MTRRs are shown to dom0, as under Xen */
     if (!fpu_has_xsave())
@@ -94,7 +102,8 @@ static void hide(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid
             r->a = 0;
             r->b &= ~L7B_HIDE;
             r->c &= ~L7C_HIDE;
-            r->d &= BIT(2) | BIT(3) | BIT(4) | BIT(8) | BIT(10); /* no speculation-control MSRs for guests yet */
+            r->d &= BIT(2) | BIT(3) | BIT(4) | BIT(8) |
+                    BIT(10); /* no speculation-control MSRs for guests yet */
         } else
             *r = (struct cpuid_regs){0};
         break;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Guests' GDT and LDT: checked pages, mapped in the vCPU's window. Hypercalls set_gdt and update_descriptor. */
+/* Guests' GDT and LDT: checked pages, mapped in the vCPU's window. Hypercalls set_gdt and
+ * update_descriptor. */
 #include "arch/paging.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
@@ -35,7 +36,8 @@ bool pv_descriptors_valid(uint64_t *table)
     return true;
 }
 
-/* Where a guest has no GDT page the CPU finds null descriptors: a selector there gives #GP, not a page fault of ours. */
+/* Where a guest has no GDT page the CPU finds null descriptors: a selector there gives #GP, not a
+ * page fault of ours. */
 static const uint64_t no_descriptors[512] page_aligned;
 
 static uint64_t empty_pte(void)
@@ -158,7 +160,8 @@ int64_t hc_update_descriptor(HC_ARGS)
     if (!mfn_valid(mfn) || !page_get(pg = mfn_to_page(mfn), current->domain))
         return -EINVAL;
     /* A descriptor page in use, or memory that is to become one. */
-    uint64_t type = (pg->type & PGT_TYPE) == PGT_SEG && (pg->type & PGT_COUNT) ? PGT_SEG : PGT_WRITABLE;
+    uint64_t type =
+        (pg->type & PGT_TYPE) == PGT_SEG && (pg->type & PGT_COUNT) ? PGT_SEG : PGT_WRITABLE;
     int rc = page_type_get(pg, type, false);
     if (!rc) {
         WRITE_ONCE(*(uint64_t *)((char *)page_to_virt(pg) + (a1 & (PAGE_SIZE - 1))), desc);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's first address space, as the PV ABI lays it out (<xen/xen.h>, "start-of-day memory layout"):
+ * dom0's first address space, as the PV ABI lays it out (<xen/xen.h>, "start-of-day memory
+ * layout"):
  *
- *   virt_base + pfn * 4 KiB, from pfn 0:  kernel image | ramdisk, unless it may stay unmapped | p2m list, unless it has its own
- *                             place | start info | page tables (read-only) | boot stack, up to a multiple of 4 MiB
- *   unmapped pfns behind:     ramdisk; p2m list with the page tables that map it at the address the kernel asks for
+ *   virt_base + pfn * 4 KiB, from pfn 0:  kernel image | ramdisk, unless it may stay unmapped | p2m
+ * list, unless it has its own place | start info | page tables (read-only) | boot stack, up to a
+ * multiple of 4 MiB unmapped pfns behind:     ramdisk; p2m list with the page tables that map it at
+ * the address the kernel asks for
  */
 #include "arch/context.h"
 #include "arch/pv_desc.h"
@@ -17,10 +19,11 @@
 #include "lib/string.h"
 #include "lib/xen_notes.h"
 
-#define RESERVE_FRAMES   (128ul << 8) /* 128 MiB stay with the hypervisor, for DMA memory and itself */
-#define SLACK_BYTES      (512ul << 10)
-#define PTE_GUEST_TABLE  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
-#define MAX_UNPACKED     (512ul << 20)
+#define RESERVE_FRAMES                                                                             \
+    (128ul << 8) /* 128 MiB stay with the hypervisor, for DMA memory and itself */
+#define SLACK_BYTES     (512ul << 10)
+#define PTE_GUEST_TABLE (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+#define MAX_UNPACKED    (512ul << 20)
 
 struct layout {
     uint64_t n_pages;
@@ -48,7 +51,8 @@ static uint64_t choose_size(void)
     uint64_t n = boot_options.dom0_mem >> PAGE_SHIFT;
 
     if (!n)
-        n = free > free / 16 + RESERVE_FRAMES ? free - MAX(free / 16, RESERVE_FRAMES / 2) : free * 7 / 8;
+        n = free > free / 16 + RESERVE_FRAMES ? free - MAX(free / 16, RESERVE_FRAMES / 2)
+                                              : free * 7 / 8;
     if (boot_options.dom0_mem_max)
         n = MIN(n, boot_options.dom0_mem_max >> PAGE_SHIFT);
     return MIN(n, free - MIN(free, free / 32 + 1024));
@@ -126,7 +130,9 @@ static void plan(struct layout *l, const struct xen_notes *notes, uint64_t initr
         pfn += l->n_p2m + l->n_p2m_pt;
     }
     if (pfn > l->n_pages)
-        panic("dom0: %lu MiB are too little for its kernel and ramdisk (dom0_mem=, or more memory)\n", l->n_pages >> 8);
+        panic(
+            "dom0: %lu MiB are too little for its kernel and ramdisk (dom0_mem=, or more memory)\n",
+            l->n_pages >> 8);
 }
 
 /* Where the next table comes from. */
@@ -144,12 +150,14 @@ static uint64_t *next_level(uint64_t *entry, struct table_pool *pool)
     return paddr_to_virt(*entry & PTE_ADDR);
 }
 
-static void map_page(uint64_t *l4, uint64_t va, uint64_t pfn, bool writable, struct table_pool *pool)
+static void map_page(uint64_t *l4, uint64_t va, uint64_t pfn, bool writable,
+                     struct table_pool *pool)
 {
     uint64_t *l3 = next_level(&l4[pt_index(va, 4)], pool);
     uint64_t *l2 = next_level(&l3[pt_index(va, 3)], pool);
     uint64_t *l1 = next_level(&l2[pt_index(va, 2)], pool);
-    l1[pt_index(va, 1)] = (p2m[pfn] << PAGE_SHIFT) | PTE_P | PTE_U | PTE_A | PTE_D | (writable ? PTE_W : 0);
+    l1[pt_index(va, 1)] =
+        (p2m[pfn] << PAGE_SHIFT) | PTE_P | PTE_U | PTE_A | PTE_D | (writable ? PTE_W : 0);
 }
 
 static mfn_t build_tables(const struct layout *l)
@@ -160,7 +168,8 @@ static mfn_t build_tables(const struct layout *l)
 
     memset(l4, 0, PAGE_SIZE);
     for (uint64_t pfn = 0; pfn < l->end_pfn; pfn++)
-        map_page(l4, l->virt_base + (pfn << PAGE_SHIFT), pfn, pfn < l->pt_pfn || pfn >= l->pt_pfn + l->n_pt, &pool);
+        map_page(l4, l->virt_base + (pfn << PAGE_SHIFT), pfn,
+                 pfn < l->pt_pfn || pfn >= l->pt_pfn + l->n_pt, &pool);
     while (pool.next < pool.end) /* spare tables look like used ones */
         memset(pfn_to_virt(pool.next++), 0, PAGE_SIZE);
     for (uint64_t i = 0; l->n_p2m_pt && i < l->n_p2m; i++)
@@ -197,8 +206,8 @@ static void load_segments(const struct elf *elf, const struct xen_notes *notes)
     }
 }
 
-static void fill_start_info(struct domain *d, const struct layout *l, const struct xen_notes *notes, uint64_t initrd_len,
-                            const char *cmdline)
+static void fill_start_info(struct domain *d, const struct layout *l, const struct xen_notes *notes,
+                            uint64_t initrd_len, const char *cmdline)
 {
     start_info_t *si = pfn_to_virt(l->start_info_pfn);
 
@@ -247,26 +256,29 @@ static void *open_kernel(struct elf *elf, struct xen_notes *notes, unsigned int 
     if (image.packing != KERNEL_PLAIN) {
         void *scratch = mm_alloc(KERNEL_IMAGE_SCRATCH_SIZE);
         if (image.unpacked_len > MAX_UNPACKED)
-            panic("dom0 kernel (module 0): claims to unpack to %lu MiB\n", image.unpacked_len >> 20);
+            panic("dom0 kernel (module 0): claims to unpack to %lu MiB\n",
+                  image.unpacked_len >> 20);
         while ((PAGE_SIZE << *order) < image.unpacked_len)
             (*order)++;
         struct page_info *pg = heap_alloc_pages(*order, 0);
         if (!pg || !scratch)
             panic("no memory to unpack dom0's kernel (%lu MiB)\n", image.unpacked_len >> 20);
         unpacked = page_to_virt(pg);
-        if (kernel_image_unpack(&image, unpacked, PAGE_SIZE << *order, &len, scratch, KERNEL_IMAGE_SCRATCH_SIZE, &reason))
+        if (kernel_image_unpack(&image, unpacked, PAGE_SIZE << *order, &len, scratch,
+                                KERNEL_IMAGE_SCRATCH_SIZE, &reason))
             panic("dom0 kernel (module 0): %s\n", reason);
         mm_free(scratch);
         file = unpacked;
     }
     if (elf_open(elf, file, len, &reason) || xen_notes_parse(notes, elf, &reason))
         panic("dom0 kernel (module 0): %s\n", reason);
-    printk(LOG_INFO, "dom0 kernel: %s, %s %s, entry %#lx\n", image.format, notes->guest_os, notes->guest_version,
-           notes->entry);
+    printk(LOG_INFO, "dom0 kernel: %s, %s %s, entry %#lx\n", image.format, notes->guest_os,
+           notes->guest_version, notes->entry);
     return unpacked;
 }
 
-static void start_vcpu(struct domain *d, const struct layout *l, const struct xen_notes *notes, mfn_t l4)
+static void start_vcpu(struct domain *d, const struct layout *l, const struct xen_notes *notes,
+                       mfn_t l4)
 {
     struct vcpu *v = d->vcpu[0];
 
@@ -276,7 +288,10 @@ static void start_vcpu(struct domain *d, const struct layout *l, const struct xe
     mfn_to_page(l4)->type |= PGT_PINNED;
     v->arch.cr3_kernel = mfn_to_paddr(l4);
     v->arch.regs = (struct regs){
-        .rip = notes->entry, .cs = GUEST_CS64, .ss = GUEST_DS, .rflags = 0x202,
+        .rip = notes->entry,
+        .cs = GUEST_CS64,
+        .ss = GUEST_DS,
+        .rflags = 0x202,
         .rsp = l->virt_base + ((l->stack_pfn + 1) << PAGE_SHIFT),
         .rsi = l->virt_base + (l->start_info_pfn << PAGE_SHIFT),
     };
@@ -300,7 +315,8 @@ void dom0_build(void)
     int rc = domain_create(0, no_handle, 0, n_vcpus, 4095, 64, 1024, true, &dom0);
     if (rc || !vcpu_create(dom0, 0))
         panic("dom0 cannot be created (%d)\n", rc);
-    dom0->max_pages = boot_options.dom0_mem_max ? boot_options.dom0_mem_max >> PAGE_SHIFT : 0xffffffff;
+    dom0->max_pages =
+        boot_options.dom0_mem_max ? boot_options.dom0_mem_max >> PAGE_SHIFT : 0xffffffff;
     dom0_grant_rights(dom0);
     l.n_pages = choose_size();
     p2m = mm_alloc(l.n_pages * 8);
@@ -314,11 +330,12 @@ void dom0_build(void)
         put_bytes(l.initrd_pfn << PAGE_SHIFT, paddr_to_virt(initrd->addr), initrd_len);
     put_bytes(l.p2m_pfn << PAGE_SHIFT, (const uint8_t *)p2m, l.n_pages * 8);
     if (notes.has_hypercall_page)
-        arch_fill_hypercall_page(pfn_to_virt((notes.hypercall_page - notes.virt_base) >> PAGE_SHIFT));
+        arch_fill_hypercall_page(
+            pfn_to_virt((notes.hypercall_page - notes.virt_base) >> PAGE_SHIFT));
     fill_start_info(dom0, &l, &notes, initrd_len, boot_info.module[0].cmdline);
     start_vcpu(dom0, &l, &notes, build_tables(&l));
-    printk(LOG_INFO, "dom0: %lu MiB, ramdisk %lu KiB, page tables %lu, p2m at %#lx\n", l.n_pages >> 8, initrd_len >> 10,
-           l.n_pt + l.n_p2m_pt, l.p2m_va);
+    printk(LOG_INFO, "dom0: %lu MiB, ramdisk %lu KiB, page tables %lu, p2m at %#lx\n",
+           l.n_pages >> 8, initrd_len >> 10, l.n_pt + l.n_p2m_pt, l.p2m_va);
     if (unpacked)
         heap_free_pages(virt_to_page(unpacked), order);
     mm_free(p2m);

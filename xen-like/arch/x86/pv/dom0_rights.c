@@ -23,7 +23,8 @@ void dom0_grant_rights(struct domain *d)
     rc |= rangeset_add(d->irqs, 0, 1023);
     rc |= rangeset_remove(d->iomem, acpi.lapic_base >> PAGE_SHIFT, acpi.lapic_base >> PAGE_SHIFT);
     for (unsigned int i = 0; i < acpi.n_ioapics; i++)
-        rc |= rangeset_remove(d->iomem, acpi.ioapic[i].base >> PAGE_SHIFT, acpi.ioapic[i].base >> PAGE_SHIFT);
+        rc |= rangeset_remove(d->iomem, acpi.ioapic[i].base >> PAGE_SHIFT,
+                              acpi.ioapic[i].base >> PAGE_SHIFT);
     if (rc)
         panic("no memory for dom0's rights\n");
     deny_ports(d, 0x20, 0x21); /* interrupt controllers */

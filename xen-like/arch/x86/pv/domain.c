@@ -11,7 +11,7 @@
 #include "lib/string.h"
 
 #define L1_PAGES_MAX (DOMAIN_MAX_VCPUS * PERDOMAIN_VCPU_PAGES / PT_ENTRIES)
-#define TABLE_LINK (PTE_P | PTE_W | PTE_A)
+#define TABLE_LINK   (PTE_P | PTE_W | PTE_A)
 
 static int arch_create(struct domain *d)
 {
@@ -93,9 +93,25 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
     v->arch.cr3_user = c->ctrlreg[1] & 1 ? mfn_to_paddr(user) : 0;
     const struct cpu_user_regs *u = &c->user_regs;
     v->arch.regs = (struct regs){
-        .r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12, .rbp = u->rbp, .rbx = u->rbx, .r11 = u->r11,
-        .r10 = u->r10, .r9 = u->r9, .r8 = u->r8, .rax = u->rax, .rcx = u->rcx, .rdx = u->rdx, .rsi = u->rsi,
-        .rdi = u->rdi, .rip = u->rip, .cs = u->cs | 3, .rflags = (u->rflags & 0x250dd5) | 0x202, .rsp = u->rsp,
+        .r15 = u->r15,
+        .r14 = u->r14,
+        .r13 = u->r13,
+        .r12 = u->r12,
+        .rbp = u->rbp,
+        .rbx = u->rbx,
+        .r11 = u->r11,
+        .r10 = u->r10,
+        .r9 = u->r9,
+        .r8 = u->r8,
+        .rax = u->rax,
+        .rcx = u->rcx,
+        .rdx = u->rdx,
+        .rsi = u->rsi,
+        .rdi = u->rdi,
+        .rip = u->rip,
+        .cs = u->cs | 3,
+        .rflags = (u->rflags & 0x250dd5) | 0x202,
+        .rsp = u->rsp,
         .ss = u->ss | 3,
     };
     v->arch.ds = u->ds;
@@ -118,7 +134,8 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
     if (c->flags & VGCF_syscall_disables_events)
         v->arch.flags |= VCPU_SYSCALL_MASKS;
     for (unsigned int i = 0; i < 256; i++)
-        v->arch.traps[i] = (struct trap_gate){c->trap_ctxt[i].address, c->trap_ctxt[i].cs, c->trap_ctxt[i].flags};
+        v->arch.traps[i] =
+            (struct trap_gate){c->trap_ctxt[i].address, c->trap_ctxt[i].cs, c->trap_ctxt[i].flags};
     if (c->flags & VGCF_i387_valid)
         memcpy(v->arch.fpu, &c->fpu_ctxt, sizeof(c->fpu_ctxt));
     v->is_initialised = true;
@@ -131,17 +148,38 @@ void arch_vcpu_get_context(struct vcpu *v, vcpu_guest_context_t *c)
 
     memset(c, 0, sizeof(*c));
     c->user_regs = (struct cpu_user_regs){
-        .r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12, .rbp = r->rbp, .rbx = r->rbx, .r11 = r->r11,
-        .r10 = r->r10, .r9 = r->r9, .r8 = r->r8, .rax = r->rax, .rcx = r->rcx, .rdx = r->rdx, .rsi = r->rsi,
-        .rdi = r->rdi, .rip = r->rip, .cs = (uint16_t)r->cs, .rflags = r->rflags, .rsp = r->rsp, .ss = (uint16_t)r->ss,
-        .ds = v->arch.ds, .es = v->arch.es, .fs = v->arch.fs, .gs = v->arch.gs,
+        .r15 = r->r15,
+        .r14 = r->r14,
+        .r13 = r->r13,
+        .r12 = r->r12,
+        .rbp = r->rbp,
+        .rbx = r->rbx,
+        .r11 = r->r11,
+        .r10 = r->r10,
+        .r9 = r->r9,
+        .r8 = r->r8,
+        .rax = r->rax,
+        .rcx = r->rcx,
+        .rdx = r->rdx,
+        .rsi = r->rsi,
+        .rdi = r->rdi,
+        .rip = r->rip,
+        .cs = (uint16_t)r->cs,
+        .rflags = r->rflags,
+        .rsp = r->rsp,
+        .ss = (uint16_t)r->ss,
+        .ds = v->arch.ds,
+        .es = v->arch.es,
+        .fs = v->arch.fs,
+        .gs = v->arch.gs,
     };
     c->flags = (v->is_initialised && !(v->pause_flags & VPF_DOWN) ? VGCF_online : 0) |
                (v->arch.flags & VCPU_KERNEL_MODE ? VGCF_in_kernel : 0) | VGCF_i387_valid;
     memcpy(&c->fpu_ctxt, v->arch.fpu, sizeof(c->fpu_ctxt));
     for (unsigned int i = 0; i < 256; i++) {
         const struct trap_gate *t = &v->arch.traps[i];
-        c->trap_ctxt[i] = (trap_info_t){.vector = (uint8_t)i, .flags = t->flags, .cs = t->cs, .address = t->address};
+        c->trap_ctxt[i] = (trap_info_t){
+            .vector = (uint8_t)i, .flags = t->flags, .cs = t->cs, .address = t->address};
     }
     c->ldt_base = v->arch.ldt_base;
     c->ldt_ents = v->arch.ldt_entries;
@@ -183,7 +221,8 @@ void arch_fill_hypercall_page(void *page)
 
 /* --- end of a domain --- */
 
-/* Walks all pages still owned: pins go, half-done types are finished, then the allocation's reference. */
+/* Walks all pages still owned: pins go, half-done types are finished, then the allocation's
+ * reference. */
 static int relinquish_memory(struct domain *d)
 {
     unsigned int steps = 0;
@@ -223,7 +262,7 @@ static int arch_teardown(struct domain *d)
     struct vcpu *v;
     int rc;
 
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         while (v->arch.n_deferred)
             if ((rc = deferred_put_run(v)))
                 return rc;
@@ -244,7 +283,7 @@ static void arch_free(struct domain *d)
 {
     struct vcpu *v;
 
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         mm_free(v->arch.traps);
         fpu_vcpu_free(v);
     }
@@ -258,5 +297,8 @@ static void arch_free(struct domain *d)
     mm_free(d->arch.memory_map);
 }
 
-const struct domain_room arch_room = {
-    .name = "pv", .create = arch_create, .vcpu_create = arch_vcpu_create, .teardown = arch_teardown, .free = arch_free};
+const struct domain_room arch_room = {.name = "pv",
+                                      .create = arch_create,
+                                      .vcpu_create = arch_vcpu_create,
+                                      .teardown = arch_teardown,
+                                      .free = arch_free};

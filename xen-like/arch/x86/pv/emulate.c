@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Privileged instructions of a guest's kernel, met as #GP, and CPUID asked through the forced-emulation prefix.
- * The instruction is copied once, decoded here, and only then acted on.
+ * Privileged instructions of a guest's kernel, met as #GP, and CPUID asked through the
+ * forced-emulation prefix. The instruction is copied once, decoded here, and only then acted on.
  */
 #include "arch/cpu.h"
 #include "arch/emulate.h"
@@ -15,10 +15,12 @@
 uint64_t *reg_by_number(struct regs *r, unsigned int n)
 {
     static const uint8_t offset[16] = {
-        offsetof(struct regs, rax), offsetof(struct regs, rcx), offsetof(struct regs, rdx), offsetof(struct regs, rbx),
-        offsetof(struct regs, rsp), offsetof(struct regs, rbp), offsetof(struct regs, rsi), offsetof(struct regs, rdi),
-        offsetof(struct regs, r8),  offsetof(struct regs, r9),  offsetof(struct regs, r10), offsetof(struct regs, r11),
-        offsetof(struct regs, r12), offsetof(struct regs, r13), offsetof(struct regs, r14), offsetof(struct regs, r15),
+        offsetof(struct regs, rax), offsetof(struct regs, rcx), offsetof(struct regs, rdx),
+        offsetof(struct regs, rbx), offsetof(struct regs, rsp), offsetof(struct regs, rbp),
+        offsetof(struct regs, rsi), offsetof(struct regs, rdi), offsetof(struct regs, r8),
+        offsetof(struct regs, r9),  offsetof(struct regs, r10), offsetof(struct regs, r11),
+        offsetof(struct regs, r12), offsetof(struct regs, r13), offsetof(struct regs, r14),
+        offsetof(struct regs, r15),
     };
     return (uint64_t *)((char *)r + offset[n & 15]);
 }
@@ -52,7 +54,9 @@ static bool read_cr(struct vcpu *v, unsigned int cr, uint64_t *out)
     }
 }
 
-#define CR4_GUEST_MAY ((1ul << 2) | (1ul << 3) | (1ul << 9) | (1ul << 10) | (1ul << 18)) /* TSD DE OSFXSR OSXMMEXCPT OSXSAVE */
+#define CR4_GUEST_MAY                                                                              \
+    ((1ul << 2) | (1ul << 3) | (1ul << 9) | (1ul << 10) |                                          \
+     (1ul << 18)) /* TSD DE OSFXSR OSXMMEXCPT OSXSAVE */
 
 static bool write_cr(struct vcpu *v, unsigned int cr, uint64_t val)
 {
@@ -82,7 +86,8 @@ static bool write_cr(struct vcpu *v, unsigned int cr, uint64_t val)
     }
 }
 
-static bool emulate_0f(struct vcpu *v, struct regs *r, const uint8_t *p, unsigned int rex, unsigned int *len)
+static bool emulate_0f(struct vcpu *v, struct regs *r, const uint8_t *p, unsigned int rex,
+                       unsigned int *len)
 {
     uint64_t val;
 
@@ -104,8 +109,8 @@ static bool emulate_0f(struct vcpu *v, struct regs *r, const uint8_t *p, unsigne
         return true;
     case 0x22: /* mov reg -> cr */
         *len = 3;
-        return (p[2] & 0xc0) == 0xc0 &&
-               write_cr(v, (p[2] >> 3 & 7) | (rex & 4 ? 8 : 0), *reg_by_number(r, (p[2] & 7) | (rex & 1 ? 8 : 0)));
+        return (p[2] & 0xc0) == 0xc0 && write_cr(v, (p[2] >> 3 & 7) | (rex & 4 ? 8 : 0),
+                                                 *reg_by_number(r, (p[2] & 7) | (rex & 1 ? 8 : 0)));
     case 0x21: /* mov dr -> reg */
         *len = 3;
         val = (uint64_t)hc_get_debugreg(p[2] >> 3 & 7, 0, 0, 0, 0);
@@ -114,7 +119,8 @@ static bool emulate_0f(struct vcpu *v, struct regs *r, const uint8_t *p, unsigne
     case 0x23: /* mov reg -> dr */
         *len = 3;
         return (p[2] & 0xc0) == 0xc0 &&
-               hc_set_debugreg(p[2] >> 3 & 7, *reg_by_number(r, (p[2] & 7) | (rex & 1 ? 8 : 0)), 0, 0, 0) == 0;
+               hc_set_debugreg(p[2] >> 3 & 7, *reg_by_number(r, (p[2] & 7) | (rex & 1 ? 8 : 0)), 0,
+                               0, 0) == 0;
     case 0x30: /* wrmsr */
         return pv_write_msr(v, (uint32_t)r->rcx, (r->rdx << 32) | (uint32_t)r->rax);
     case 0x31: /* rdtsc, when CR4.TSD stops it */
@@ -131,7 +137,8 @@ static bool emulate_0f(struct vcpu *v, struct regs *r, const uint8_t *p, unsigne
     case 0x01:
         *len = 3;
         if (p[2] == 0xd1 && (uint32_t)r->rcx == 0) /* xsetbv */
-            return (v->arch.cr4 & (1ul << 18)) && fpu_set_xcr0(v, (r->rdx << 32) | (uint32_t)r->rax) == 0;
+            return (v->arch.cr4 & (1ul << 18)) &&
+                   fpu_set_xcr0(v, (r->rdx << 32) | (uint32_t)r->rax) == 0;
         return false;
     case 0xa2:
         pv_cpuid(v, (uint32_t)r->rax, (uint32_t)r->rcx, r);
@@ -154,7 +161,8 @@ bool pv_emulate_privileged(struct vcpu *v, struct regs *r)
             port.size = 2;
         else if (insn[i] == 0xf3 || insn[i] == 0xf2)
             port.repeat = true;
-        else if (insn[i] != 0x67 && insn[i] != 0x2e && insn[i] != 0x36 && insn[i] != 0x3e && insn[i] != 0x26)
+        else if (insn[i] != 0x67 && insn[i] != 0x2e && insn[i] != 0x36 && insn[i] != 0x3e &&
+                 insn[i] != 0x26)
             break;
     }
     if ((insn[i] & 0xf0) == 0x40)
@@ -173,7 +181,8 @@ bool pv_emulate_privileged(struct vcpu *v, struct regs *r)
         return true;
     }
     if ((insn[i] == 0xfa || insn[i] == 0xfb) && v->arch.iopl >= 1) {
-        /* cli, sti: no effect. popf cannot be seen, so a cli that worked could never be undone by it. */
+        /* cli, sti: no effect. popf cannot be seen, so a cli that worked could never be undone by
+         * it. */
         r->rip += i + 1;
         return true;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Host mappings made and removed for the grant room. Such an entry carries PTE_GRANT and no claims of its own. */
+/* Host mappings made and removed for the grant room. Such an entry carries PTE_GRANT and no claims
+ * of its own. */
 #include "arch/paging.h"
 #include "arch/pv_mm.h"
 #include "grant.h"
@@ -26,7 +27,8 @@ static uint64_t *find_slot(uint64_t host_addr, unsigned int flags, struct page_i
     }
     if (!page_get(*pt, v->domain))
         return NULL;
-    if (((*pt)->type & (PGT_TYPE | PGT_VALIDATED)) != (PGT_L1 | PGT_VALIDATED) || !((*pt)->type & PGT_COUNT)) {
+    if (((*pt)->type & (PGT_TYPE | PGT_VALIDATED)) != (PGT_L1 | PGT_VALIDATED) ||
+        !((*pt)->type & PGT_COUNT)) {
         page_put(*pt);
         return NULL;
     }
@@ -61,7 +63,9 @@ int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned 
     uint64_t *slot = find_slot(host_addr, flags, &pt);
     if (!slot)
         return GNTST_general_error;
-    if (!(*slot & PTE_P) || (*slot & PTE_ADDR) != mfn_to_paddr(mfn) || !(*slot & PTE_GRANT)) {
+    /* The entry must be one this handle could have made: same frame, same right to write. */
+    uint64_t want = mfn_to_paddr(mfn) | PTE_P | PTE_GRANT | (flags & GNTMAP_readonly ? 0 : PTE_W);
+    if ((*slot & (PTE_ADDR | PTE_P | PTE_GRANT | PTE_W)) != want) {
         page_put(pt);
         return GNTST_general_error;
     }

@@ -7,8 +7,9 @@
 #include "hypercall.h"
 
 /*
- * Whose frames the caller may map: itself; for the control domain any domain, and DOMID_IO's MMIO. NULL with *err set
- * otherwise. No reference is taken: domains are only freed from outside the hypercall.
+ * Whose frames the caller may map: itself; for the control domain any domain, and DOMID_IO's MMIO.
+ * NULL with *err set otherwise. No reference is taken: domains are only freed from outside the
+ * hypercall.
  */
 struct domain *pv_page_owner_for(domid_t id, int *err)
 {
@@ -30,7 +31,8 @@ struct domain *pv_page_owner_for(domid_t id, int *err)
     return d;
 }
 
-static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner, struct domain *owner, bool keep_ad)
+static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner,
+                           struct domain *owner, bool keep_ad)
 {
     mfn_t mfn = paddr_to_mfn(ptr);
     if (unlikely(!mfn_valid(mfn)))
@@ -40,7 +42,8 @@ static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner, 
         return -EINVAL;
     uint64_t type = pt->type & (PGT_TYPE | PGT_VALIDATED);
     int rc = -EINVAL;
-    if (likely(type >= (PGT_L1 | PGT_VALIDATED) && type <= (PGT_L4 | PGT_VALIDATED) && (pt->type & PGT_COUNT)))
+    if (likely(type >= (PGT_L1 | PGT_VALIDATED) && type <= (PGT_L4 | PGT_VALIDATED) &&
+               (pt->type & PGT_COUNT)))
         rc = pt_update(current, pt, (ptr & (PAGE_SIZE - 1)) >> 3, val, owner, keep_ad);
     else if (page_type_get(pt, PGT_WRITABLE, false) == 0) {
         /* Not a page table (yet): plain memory, written with the same call. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Hypercall mmuext_op: pinning, base pointers, TLB and LDT operations. One small function an operation. */
+/* Hypercall mmuext_op: pinning, base pointers, TLB and LDT operations. One small function an
+ * operation. */
 #include "arch/pv_mm.h"
 #include "arch/cpu.h"
 #include "arch/pv_desc.h"
@@ -87,7 +88,8 @@ static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
 static int flush_tlb(struct mmuext_op *op, struct domain *d)
 {
     uint64_t vmask;
-    if (op->cmd == MMUEXT_TLB_FLUSH_MULTI && guest_read(&vmask, guest_handle_addr(op->arg2.vcpumask), 1))
+    if (op->cmd == MMUEXT_TLB_FLUSH_MULTI &&
+        guest_read(&vmask, guest_handle_addr(op->arg2.vcpumask), 1))
         return -EINVAL;
     if (op->cmd == MMUEXT_TLB_FLUSH_ALL && d != current->domain)
         return -EPERM;
@@ -99,7 +101,8 @@ static int invlpg(struct mmuext_op *op, struct domain *d)
 {
     uint64_t va = op->arg1.linear_addr, vmask;
     (void)d;
-    if (op->cmd == MMUEXT_INVLPG_MULTI && guest_read(&vmask, guest_handle_addr(op->arg2.vcpumask), 1))
+    if (op->cmd == MMUEXT_INVLPG_MULTI &&
+        guest_read(&vmask, guest_handle_addr(op->arg2.vcpumask), 1))
         return -EINVAL;
     if (guest_range_ok(va, 1))
         tlb_flush_one(va);
@@ -181,7 +184,9 @@ int64_t hc_mmuext_op(HC_ARGS)
         else if (!(rc = deferred_put_run(current))) {
             rc = guest_read(&op, a1 + i * sizeof(op), sizeof(op));
             if (!rc)
-                rc = op.cmd < ARRAY_SIZE(mmuext_ops) && mmuext_ops[op.cmd] ? mmuext_ops[op.cmd](&op, d) : -ENOSYS;
+                rc = op.cmd < ARRAY_SIZE(mmuext_ops) && mmuext_ops[op.cmd]
+                         ? mmuext_ops[op.cmd](&op, d)
+                         : -ENOSYS;
         }
         if (rc)
             break;

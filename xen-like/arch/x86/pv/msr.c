@@ -33,7 +33,7 @@ bool pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
         return cpu_rdmsr_safe(msr, val) == 0;
     case MSR_BIOS_SIGN_ID:
     case 0x17: /* platform id */
-    case 0x8: /* reserved on all CPUs, read by nobody twice */
+    case 0x8:  /* reserved on all CPUs, read by nobody twice */
         return msr != 0x8 && cpu_rdmsr_safe(msr, val) == 0;
     case 0x10a: /* ARCH_CAPABILITIES */
         return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Port instructions of guests: allowed by virtual IOPL or bitmap, and by the domain's port ranges. */
+/* Port instructions of guests: allowed by virtual IOPL or bitmap, and by the domain's port ranges.
+ */
 #include "arch/cpu.h"
 #include "arch/emulate.h"
 #include "arch/pci.h"
@@ -39,7 +40,8 @@ static bool guest_allows(const struct vcpu *v, const struct port_insn *p)
     if (v->arch.iopl >= ring)
         return true;
     if (!v->arch.iobmp || p->port + p->size > v->arch.iobmp_ports ||
-        guest_read(bits, v->arch.iobmp + p->port / 8, (p->port + p->size - 1) / 8 - p->port / 8 + 1))
+        guest_read(bits, v->arch.iobmp + p->port / 8,
+                   (p->port + p->size - 1) / 8 - p->port / 8 + 1))
         return false;
     for (unsigned int i = 0; i < p->size; i++) {
         unsigned int bit = p->port % 8 + i;
@@ -64,7 +66,8 @@ static void raw_out(uint16_t port, unsigned int size, uint32_t val)
         cpu_outl(port, val);
 }
 
-/* The domain may touch all of the ports: the hardware's answer; otherwise all ones, and writes are dropped. */
+/* The domain may touch all of the ports: the hardware's answer; otherwise all ones, and writes are
+ * dropped. */
 static uint32_t port_read(struct vcpu *v, uint16_t port, unsigned int size)
 {
     struct domain *d = v->domain;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writable page tables: a guest kernel's plain store to one of its own page tables, which it sees read-only, is decoded
- * and done as a checked update. Covers the instructions compilers and kernels use for that: mov, xchg, and the
- * locked bit, logic and compare-and-exchange forms.
+ * Writable page tables: a guest kernel's plain store to one of its own page tables, which it sees
+ * read-only, is decoded and done as a checked update. Covers the instructions compilers and kernels
+ * use for that: mov, xchg, and the locked bit, logic and compare-and-exchange forms.
  */
 #include "arch/emulate.h"
 #include "arch/pv_mm.h"
@@ -14,9 +14,10 @@ enum pt_op { OP_MOV, OP_XCHG, OP_LOGIC, OP_BIT, OP_CMPXCHG, OP_XADD };
 
 struct pt_insn {
     enum pt_op op;
-    unsigned int size;      /* bytes: 1, 2, 4, 8 */
-    unsigned int logic;     /* group-1 number: 0 add 1 or 4 and 5 sub 6 xor; for OP_BIT 5 bts 6 btr 7 btc */
-    uint64_t *reg;          /* register operand, or NULL: imm */
+    unsigned int size; /* bytes: 1, 2, 4, 8 */
+    unsigned int
+        logic;     /* group-1 number: 0 add 1 or 4 and 5 sub 6 xor; for OP_BIT 5 bts 6 btr 7 btc */
+    uint64_t *reg; /* register operand, or NULL: imm */
     uint64_t imm;
     unsigned int length;
 };
@@ -124,11 +125,24 @@ static bool decode(const uint8_t *p, unsigned int n, struct regs *r, struct pt_i
     case 0x87:
         in->op = OP_XCHG;
         break;
-    case 0x08: case 0x09: case 0x20: case 0x21: case 0x30: case 0x31: case 0x00: case 0x01: case 0x28: case 0x29:
+    case 0x08:
+    case 0x09:
+    case 0x20:
+    case 0x21:
+    case 0x30:
+    case 0x31:
+    case 0x00:
+    case 0x01:
+    case 0x28:
+    case 0x29:
         in->op = OP_LOGIC;
         in->logic = *op >> 3;
         break;
-    case 0xc6: case 0xc7: case 0x80: case 0x81: case 0x83: {
+    case 0xc6:
+    case 0xc7:
+    case 0x80:
+    case 0x81:
+    case 0x83: {
         unsigned int imm = *op == 0x83 || in->size == 1 ? 1 : in->size == 2 ? 2 : 4;
         in->op = *op >= 0xc6 ? OP_MOV : OP_LOGIC;
         in->logic = op[1] >> 3 & 7;
@@ -166,8 +180,10 @@ static uint64_t apply_logic(unsigned int logic, uint64_t a, uint64_t b)
 #define FLAG_ZF 0x40ul
 #define FLAG_SF 0x80ul
 
-/* The new value of the operand; flags and registers as the instruction leaves them are set in *after. */
-static bool execute(const struct pt_insn *in, uint64_t old, struct regs *r, uint64_t *val, uint64_t *reg_after)
+/* The new value of the operand; flags and registers as the instruction leaves them are set in
+ * *after. */
+static bool execute(const struct pt_insn *in, uint64_t old, struct regs *r, uint64_t *val,
+                    uint64_t *reg_after)
 {
     uint64_t mask = in->size == 8 ? ~0ul : (1ul << in->size * 8) - 1;
     uint64_t src = in->reg ? *in->reg : in->imm;
@@ -217,11 +233,12 @@ bool pv_emulate_pt_write(struct vcpu *v, uint64_t va, struct regs *regs)
     struct page_info *map_pt;
     const uint64_t *map = pv_walk_l1(v, va, &map_pt);
 
-    if (!map || (*map & (PTE_P | PTE_W | PTE_GRANT)) != PTE_P || !mfn_valid(paddr_to_mfn(*map & PTE_ADDR)))
+    if (!map || (*map & (PTE_P | PTE_W | PTE_GRANT)) != PTE_P ||
+        !mfn_valid(paddr_to_mfn(*map & PTE_ADDR)))
         return false;
     struct page_info *pt = mfn_to_page(paddr_to_mfn(*map & PTE_ADDR));
-    if ((pt->type & (PGT_TYPE | PGT_VALIDATED)) != (PGT_L1 | PGT_VALIDATED) || !(pt->type & PGT_COUNT) ||
-        page_owner(pt) != v->domain)
+    if ((pt->type & (PGT_TYPE | PGT_VALIDATED)) != (PGT_L1 | PGT_VALIDATED) ||
+        !(pt->type & PGT_COUNT) || page_owner(pt) != v->domain)
         return false;
 
     struct regs work = *regs;

@@ -8,11 +8,12 @@
 #include "event.h"
 #include "guest.h"
 
-#define RFLAGS_IF   0x200ul
+#define RFLAGS_IF 0x200ul
 /* TF, IOPL, NT, RF, VM, AC do not reach a handler. */
 #define RFLAGS_CLEAR 0x77100ul
-#define VECTORS_WITH_ERROR ((1u << TRAP_DF) | (1u << TRAP_TS) | (1u << TRAP_NP) | (1u << TRAP_SS) | (1u << TRAP_GP) | \
-                            (1u << TRAP_PF) | (1u << TRAP_AC))
+#define VECTORS_WITH_ERROR                                                                         \
+    ((1u << TRAP_DF) | (1u << TRAP_TS) | (1u << TRAP_NP) | (1u << TRAP_SS) | (1u << TRAP_GP) |     \
+     (1u << TRAP_PF) | (1u << TRAP_AC))
 
 void pv_toggle_mode(struct vcpu *v)
 {
@@ -27,7 +28,8 @@ struct bounce {
     uint32_t error;
 };
 
-/* Builds the frame on the guest kernel's stack and redirects `regs` to it. Crashes the domain when it cannot. */
+/* Builds the frame on the guest kernel's stack and redirects `regs` to it. Crashes the domain when
+ * it cannot. */
 static void bounce_to_kernel(struct vcpu *v, struct regs *regs, const struct bounce *b)
 {
     uint64_t frame[12], sp, mask = v->vcpu_info->evtchn_upcall_mask;
@@ -44,7 +46,8 @@ static void bounce_to_kernel(struct vcpu *v, struct regs *regs, const struct bou
     frame[n++] = regs->r11;
     if (b->failsafe) {
         uint16_t ds, es, fs, gs;
-        __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3" : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+        __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+                         : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
         frame[n++] = ds;
         frame[n++] = es;
         frame[n++] = fs;
@@ -121,16 +124,18 @@ void pv_failsafe(struct regs *regs)
         domain_crash(v->domain, "a bad return frame and no failsafe callback\n");
         return;
     }
-    struct bounce b = {
-        .rip = v->arch.failsafe_callback, .mask_events = v->arch.flags & VCPU_FAILSAFE_MASKS, .failsafe = true};
+    struct bounce b = {.rip = v->arch.failsafe_callback,
+                       .mask_events = v->arch.flags & VCPU_FAILSAFE_MASKS,
+                       .failsafe = true};
     bounce_to_kernel(v, regs, &b);
 }
 
 void pv_syscall_fault(void)
 {
     struct vcpu *v = current;
-    domain_crash(v->domain, v->arch.syscall_callback ? "no usable kernel stack at %#lx for a system call\n"
-                                                     : "a system call without a callback (stack %#lx)\n",
+    domain_crash(v->domain,
+                 v->arch.syscall_callback ? "no usable kernel stack at %#lx for a system call\n"
+                                          : "a system call without a callback (stack %#lx)\n",
                  v->arch.kernel_sp);
 }
 
@@ -143,6 +148,7 @@ void pv_syscall32(struct regs *regs)
         pv_inject_trap(regs, TRAP_UD, 0);
         return;
     }
-    struct bounce b = {.rip = v->arch.syscall32_callback, .mask_events = v->arch.flags & VCPU_SYSCALL32_MASKS};
+    struct bounce b = {.rip = v->arch.syscall32_callback,
+                       .mask_events = v->arch.flags & VCPU_SYSCALL32_MASKS};
     bounce_to_kernel(v, regs, &b);
 }

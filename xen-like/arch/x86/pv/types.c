@@ -43,7 +43,9 @@ void l1e_put(uint64_t l1e, struct domain *mapper)
         return;
     if (unlikely(l1e & PTE_GRANT)) {
         if (!mapper->is_dying && !mapper->is_shut_down)
-            domain_crash(mapper, "a granted page was unmapped other than by GNTTABOP_unmap (MFN %#lx)\n", mfn.n);
+            domain_crash(mapper,
+                         "a granted page was unmapped other than by GNTTABOP_unmap (MFN %#lx)\n",
+                         mfn.n);
         return;
     }
     struct page_info *pg = mfn_to_page(mfn);
@@ -236,7 +238,8 @@ int page_type_get(struct page_info *pg, uint64_t type, bool preempt)
     uint64_t x = pg->type;
 
     if (likely(x & PGT_COUNT)) {
-        if (unlikely((x & PGT_TYPE) != type || !(x & PGT_VALIDATED) || (x & PGT_COUNT) == PGT_COUNT))
+        if (unlikely((x & PGT_TYPE) != type || !(x & PGT_VALIDATED) ||
+                     (x & PGT_COUNT) == PGT_COUNT))
             return -EINVAL;
         pg->type = x + 1;
         return 0;

@@ -10,13 +10,15 @@ static bool same_claims(uint64_t a, uint64_t b)
     return ((a ^ b) & (PTE_ADDR | PTE_P | PTE_W)) == 0 && !((a | b) & PTE_GRANT);
 }
 
-static int update_l1(struct vcpu *v, uint64_t *slot, uint64_t val, struct domain *owner, bool keep_ad)
+static int update_l1(struct vcpu *v, uint64_t *slot, uint64_t val, struct domain *owner,
+                     bool keep_ad)
 {
     struct domain *d = v->domain;
     uint64_t old = *slot;
 
     if (val & PTE_P) {
-        if (same_claims(old, val) && !(val & (paddr_mask_invalid | (0xful << 59) | PTE_PWT | PTE_PCD | PTE_PAT))) {
+        if (same_claims(old, val) &&
+            !(val & (paddr_mask_invalid | (0xful << 59) | PTE_PWT | PTE_PCD | PTE_PAT))) {
             val = l1e_adjust(val);
             *slot = keep_ad ? val | (old & (PTE_A | PTE_D)) : val;
             return 0;
@@ -33,7 +35,8 @@ static int update_l1(struct vcpu *v, uint64_t *slot, uint64_t val, struct domain
     return 0;
 }
 
-static int update_table(struct vcpu *v, uint64_t *slot, uint64_t val, unsigned int level, bool keep_ad)
+static int update_table(struct vcpu *v, uint64_t *slot, uint64_t val, unsigned int level,
+                        bool keep_ad)
 {
     struct domain *d = v->domain;
     uint64_t old = *slot;
@@ -58,8 +61,8 @@ static int update_table(struct vcpu *v, uint64_t *slot, uint64_t val, unsigned i
     return 0;
 }
 
-int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t val, struct domain *owner,
-              bool keep_ad)
+int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t val,
+              struct domain *owner, bool keep_ad)
 {
     uint64_t *slot = (uint64_t *)page_to_virt(pt) + index;
     unsigned int level = pgt_level(pt->type);
