@@ -148,6 +148,17 @@ static size_t wire_len(const struct batch_frame *frame)
     return frame->len;
 }
 
+/*
+ * Whether a frame to be segmented is what it claims to be: receivers act on that claim. The longest
+ * Ethernet, IPv4 and TCP headers fit into a head.
+ */
+static bool is_segmentable(const struct batch_frame *frame, const uint8_t *head)
+{
+    size_t have = frame->whole ? frame->len : frame->head_len;
+
+    return frame->offload.gso_size == 0 || offload_tcp4_headers(head, have, frame->len) != 0;
+}
+
 /* Ask the vSwitch where each frame goes. */
 static void forward_frames(struct batch *batch, uint64_t now_ms)
 {
@@ -157,6 +168,11 @@ static void forward_frames(struct batch *batch, uint64_t now_ms)
                                      .len = frame->len,
                                      .wire_len = wire_len(frame)};
 
+        if (!frame->dropped && !is_segmentable(frame, view.header)) {
+            frame->dropped = true;
+            vswitch_count_drop(batch->from->vswitch, (unsigned)batch->from->number,
+                               VSWITCH_DROP_MALFORMED);
+        }
         if (!frame->dropped && !vswitch_forward(batch->from->vswitch, (unsigned)batch->from->number,
                                                 &view, now_ms, &frame->receivers))
             frame->dropped = true;
@@ -201,8 +217,7 @@ static enum uplink_result take_uplink_frame(struct batch *batch, struct uplink_p
         return result;
     frame->head_len = 0;
     frame->n_pieces = 0;
-    /* DHCP clients read raw packets and verify the UDP checksum themselves: never leave it blank.
-     */
+    /* DHCP clients read raw packets and verify the UDP checksum: it is never left blank. */
     if (frame->offload.csum == FRAME_CSUM_BLANK && frame->offload.gso_size == 0) {
         struct frame_layers layers;
 

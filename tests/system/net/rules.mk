@@ -3,4 +3,4 @@
 $(B)/tests/net/hostile-frontend: $(B)/obj/tests/system/net/hostile_frontend.o
 	@mkdir -p $(@D)
 	$(CC) $(PROG_CFLAGS) -o $@ $^ $(XENSTORE_LIBS) -lxengnttab -lxenevtchn
-ALL += $(B)/tests/net/hostile-frontend
+TEST_PROGRAMS += $(B)/tests/net/hostile-frontend

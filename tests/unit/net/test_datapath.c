@@ -172,6 +172,18 @@ static void test_segmentation_is_done_for_those_who_cannot(void **state)
     assert_int_equal(done, len);
 }
 
+static void test_false_segmentation_goes_nowhere(void **state)
+{
+    size_t len = build(1, 0, 5000);
+
+    (void)state;
+    sent[23] = 17; /* UDP */
+    fake_send(&fake_guests[0], sent, len, NETTXF_csum_blank, 1448, 300);
+    serve(0);
+    assert_int_equal(fake_receive(&fake_guests[1], got, &flags, &gso_size), 0);
+    assert_int_equal(drops(0, VSWITCH_DROP_MALFORMED), 1);
+}
+
 static void test_checksum_is_filled_for_those_who_cannot(void **state)
 {
     size_t len = build(1, 0, 1000);
@@ -365,6 +377,7 @@ int main(void)
         TEST(test_broadcast_reaches_guests_and_uplink),
         TEST(test_segmentation_passes_to_those_who_can),
         TEST(test_segmentation_is_done_for_those_who_cannot),
+        TEST(test_false_segmentation_goes_nowhere),
         TEST(test_checksum_is_filled_for_those_who_cannot),
         TEST(test_what_was_checked_is_what_is_delivered),
         TEST(test_full_receiver_loses_and_sender_goes_on),
