@@ -98,7 +98,7 @@ BEHAVIOUR(single_shot_past,
     EXPECT(ticks, 1);
     timer = (struct vcpu_set_singleshot_timer){.timeout_abs_ns = clock_now() - MS,
                                                .flags = VCPU_SSHOTTMR_future};
-    EXPECT(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, arg(&timer)), 0);
+    REQUIRE(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, arg(&timer)), 0);
     event_wait();
     EXPECT(ticks, 2);
     timer_close(port);

@@ -138,8 +138,7 @@ static int64_t set_singleshot(struct vcpu *v, uint64_t arg)
         return -EINVAL;
     if (guest_read(&t, arg, sizeof(t)))
         return -EFAULT;
-    if ((t.flags & VCPU_SSHOTTMR_future) && (s_time_t)t.timeout_abs_ns < time_now())
-        return -ETIME;
+    /* VCPU_SSHOTTMR_future may be ignored (<xen/vcpu.h>), and is: a past time fires at once. */
     timer_set(&v->singleshot, (s_time_t)MIN(t.timeout_abs_ns, (uint64_t)STIME_MAX));
     return 0;
 }
@@ -187,7 +186,6 @@ static int64_t get_runstate(struct vcpu *v, uint64_t arg)
 {
     vcpu_runstate_info_t info = v->runstate;
     info.time[info.state] += (uint64_t)time_now() - info.state_entry_time;
-    info.state_entry_time = (uint64_t)time_now();
     return guest_write(arg, &info, sizeof(info));
 }
 

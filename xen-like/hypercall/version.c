@@ -32,7 +32,7 @@ static int64_t get_features(uint64_t arg)
     if (fi.submap_idx == 0) {
         fi.submap = 1u << XENFEAT_memory_op_vnode_supported |
                     1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |
-                    1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_not_direct_mapped;
+                    1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_direct_mapped;
         if (d->vm_assist & (1ul << VMASST_TYPE_pae_extended_cr3))
             fi.submap |= 1u << XENFEAT_pae_pgdir_above_4gb;
         if (d->is_control)
