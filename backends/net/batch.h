@@ -8,19 +8,20 @@
 
 #define BATCH_FRAMES_MAX 32
 /* Room for every frame of a batch whole, and as much again for what is cut from them. */
-#define BATCH_ARENA_SIZE ((size_t)BATCH_FRAMES_MAX * 2 * (FRAME_LEN_MAX + 1))
+#define BATCH_ARENA_SIZE ((size_t)BATCH_FRAMES_MAX * 2 * (FRAME_LEN_MAX + 1 + VSWITCH_TAG_LEN))
 
 struct batch_frame {
     size_t len;
     struct frame_offload offload;
     uint8_t head[FRAME_HEAD_MAX]; /* its first bytes; all of it if it's short */
     size_t head_len;
-    uint8_t *whole; /* all of it in private memory, or NULL */
+    uint8_t *whole; /* all of it in private memory, with room for a tag before it, or NULL */
     const struct tx_piece *pieces;
     unsigned n_pieces;
     uint16_t domid;                /* whose pages they are */
     unsigned first_copy, n_copies; /* that bring its head, then its whole */
     bool dropped;
+    uint16_t vlan; /* 0: none; the tag itself is never in the frame here */
     struct portset receivers;
 };
 

@@ -59,7 +59,7 @@ static json_t *show_port(const struct vswitch *vs, unsigned number)
     return json_pack("{s:i, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "port", (int)number,
                      "name", port->name, "kind", owner->kind == NET_PORT_VIF ? "vif" : "uplink",
                      "group", vs->groups[port->group].name, "mac",
-                     port->has_mac ? show_mac(port->mac) : json_null(), "in_frames",
+                     port->trunk ? json_null() : show_mac(port->mac), "in_frames",
                      (json_int_t)c->in_frames, "in_bytes", (json_int_t)c->in_bytes, "out_frames",
                      (json_int_t)c->out_frames, "out_bytes", (json_int_t)c->out_bytes,
                      "macs_refused", (json_int_t)c->macs_refused, "drops", drops);

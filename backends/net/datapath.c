@@ -159,6 +159,14 @@ static bool is_segmentable(const struct batch_frame *frame, const uint8_t *head)
     return frame->offload.gso_size == 0 || offload_tcp4_headers(head, have, frame->len) != 0;
 }
 
+/* Take the tag out of an uplink's frame: receivers get theirs by the VLAN it belongs to. */
+static void strip_tag(struct batch_frame *frame)
+{
+    memmove(frame->whole + VSWITCH_TAG_LEN, frame->whole, VSWITCH_HEADER_MIN - 2);
+    frame->whole += VSWITCH_TAG_LEN;
+    frame->len -= VSWITCH_TAG_LEN;
+}
+
 /* Ask the vSwitch where each frame goes. */
 static void forward_frames(struct batch *batch, uint64_t now_ms)
 {
@@ -167,15 +175,25 @@ static void forward_frames(struct batch *batch, uint64_t now_ms)
         struct vswitch_frame view = {.header = frame->whole ? frame->whole : frame->head,
                                      .len = frame->len,
                                      .wire_len = wire_len(frame)};
+        struct vswitch_verdict verdict;
 
         if (!frame->dropped && !is_segmentable(frame, view.header)) {
             frame->dropped = true;
             vswitch_count_drop(batch->from->vswitch, (unsigned)batch->from->number,
                                VSWITCH_DROP_MALFORMED);
         }
-        if (!frame->dropped && !vswitch_forward(batch->from->vswitch, (unsigned)batch->from->number,
-                                                &view, now_ms, &frame->receivers))
+        if (frame->dropped)
+            continue;
+        if (!vswitch_forward(batch->from->vswitch, (unsigned)batch->from->number, &view, now_ms,
+                             &verdict)) {
             frame->dropped = true;
+            continue;
+        }
+        frame->receivers = verdict.receivers;
+        frame->vlan = verdict.vlan;
+        /* Only uplinks are let in with a tag, and their frames are whole. */
+        if (verdict.tagged)
+            strip_tag(frame);
     }
 }
 

@@ -72,10 +72,11 @@ static struct needs find_needs(const struct batch *batch, const struct batch_fra
 static bool plan_body(struct batch *batch, struct batch_frame *frame)
 {
     struct xengnttab_grant_copy_segment *seg = batch_reserve_copies(batch, frame->n_pieces);
+    uint8_t *memory = batch_alloc(batch, VSWITCH_TAG_LEN + frame->len);
 
-    frame->whole = batch_alloc(batch, frame->len);
-    if (!seg || !frame->whole)
+    if (!seg || !memory)
         return false;
+    frame->whole = memory + VSWITCH_TAG_LEN;
     frame->first_copy = batch->n_copies;
     frame->n_copies =
         tx_plan_copies(frame->domid, frame->pieces, frame->n_pieces, frame->len, frame->whole, seg);
@@ -244,10 +245,40 @@ static void publish_deliveries(const struct batch *batch, xenevtchn_handle *evtc
     }
 }
 
+static void send_to_uplink(struct net_port *port, uint8_t *data, size_t len,
+                           const struct frame_offload *offload)
+{
+    switch (uplink_send(&uplink_of(port)->uplink, data, len, offload)) {
+    case UPLINK_OK:
+        vswitch_count_delivered(port->vswitch, (unsigned)port->number, len);
+        break;
+    case UPLINK_UNSUPPORTED:
+        count_drop(port, VSWITCH_DROP_UNSUPPORTED);
+        break;
+    default:
+        count_drop(port, VSWITCH_DROP_FULL);
+    }
+}
+
+/*
+ * Put the tag of its VLAN into a whole frame, in the room before it. Returns its new beginning.
+ * Nobody but uplinks may be left to receive it.
+ */
+static uint8_t *insert_tag(const struct batch_frame *frame)
+{
+    uint8_t *data = frame->whole - VSWITCH_TAG_LEN;
+
+    memmove(data, frame->whole, VSWITCH_HEADER_MIN - 2);
+    frame_put16(data + VSWITCH_HEADER_MIN - 2, VSWITCH_ETHERTYPE_TAG);
+    frame_put16(data + VSWITCH_HEADER_MIN, frame->vlan);
+    return data;
+}
+
 static void send_to_uplinks(const struct batch *batch)
 {
     for (unsigned i = 0; i < batch->n_frames; i++) {
         const struct batch_frame *frame = &batch->frames[i];
+        uint8_t *data = NULL;
 
         if (frame->dropped)
             continue;
@@ -257,17 +288,10 @@ static void send_to_uplinks(const struct batch *batch)
 
             if (port->kind != NET_PORT_UPLINK)
                 continue;
-            switch (
-                uplink_send(&uplink_of(port)->uplink, frame->whole, frame->len, &frame->offload)) {
-            case UPLINK_OK:
-                vswitch_count_delivered(port->vswitch, number, frame->len);
-                break;
-            case UPLINK_UNSUPPORTED:
-                count_drop(port, VSWITCH_DROP_UNSUPPORTED);
-                break;
-            default:
-                count_drop(port, VSWITCH_DROP_FULL);
-            }
+            if (!data)
+                data = frame->vlan ? insert_tag(frame) : frame->whole;
+            send_to_uplink(port, data, frame->len + (frame->vlan ? VSWITCH_TAG_LEN : 0),
+                           &frame->offload);
         }
     }
 }

@@ -71,7 +71,7 @@ static bool plug_uplink(struct net_switch *sw, enum switch_port which)
         uplink_close(&up->uplink);
         return false;
     }
-    up->port.number = vswitch_add_port(sw->vswitch, name, 0, NULL, UPLINK_MAC_QUOTA, &up->port);
+    up->port.number = vswitch_add_trunk(sw->vswitch, name, UPLINK_MAC_QUOTA, &up->port);
     if (up->port.number < 0) {
         uplink_close(&up->uplink);
         return false;

@@ -165,7 +165,7 @@ static const char *plug(struct vifs *vifs, struct device *device)
     if (!port->vswitch)
         return "its bridge node names no vSwitch or group of vswitch.conf";
     port->number =
-        vswitch_add_port(port->vswitch, device->name, (unsigned)group, mac, VIF_MAC_QUOTA, port);
+        vswitch_add_access(port->vswitch, device->name, (unsigned)group, mac, VIF_MAC_QUOTA, port);
     if (port->number >= 0)
         return NULL;
     return errno == EADDRINUSE ? "another vif on its vSwitch has the same mac"

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAC_CAPACITY   8192
-#define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_QINQ 0x88a8
+#define MAC_CAPACITY 8192
+#define TAG_ID_MASK  0x0fff
+#define TAG_ID_MAX   4094
 
 static const char *const drop_names[VSWITCH_DROP_COUNT] = {
     [VSWITCH_DROP_MALFORMED] = "malformed", [VSWITCH_DROP_GIANT] = "giant",
@@ -50,11 +50,21 @@ void vswitch_free(struct vswitch *vs)
     free(vs);
 }
 
+static uint16_t port_vlan(const struct vswitch *vs, unsigned port)
+{
+    return vs->groups[vs->ports[port].group].vlan;
+}
+
 int vswitch_add_group(struct vswitch *vs, const struct vswitch_group *group)
 {
+    struct portset *members = &vs->members[vs->n_groups];
+
     if (vs->n_groups == VSWITCH_GROUPS_MAX)
         return -1;
     vs->groups[vs->n_groups] = *group;
+    for (unsigned i = 0; i < VSWITCH_PORTS_MAX; i++)
+        if (vs->ports[i].used && (vs->ports[i].trunk || port_vlan(vs, i) == group->vlan))
+            portset_add(members, i);
     return (int)vs->n_groups++;
 }
 
@@ -66,13 +76,14 @@ int vswitch_find_group(const struct vswitch *vs, const char *name)
     return -1;
 }
 
-/* Groups with the same VLAN share a broadcast domain: keep `members` of each of them alike. */
+/*
+ * Groups with the same VLAN share a broadcast domain, and trunks are in all of them: keep `members`
+ * of each group so.
+ */
 static void set_membership(struct vswitch *vs, unsigned port, bool member)
 {
-    uint16_t vlan = vs->groups[vs->ports[port].group].vlan;
-
     for (unsigned i = 0; i < vs->n_groups; i++) {
-        if (vs->groups[i].vlan != vlan)
+        if (!vs->ports[port].trunk && vs->groups[i].vlan != port_vlan(vs, port))
             continue;
         if (member)
             portset_add(&vs->members[i], port);
@@ -81,10 +92,9 @@ static void set_membership(struct vswitch *vs, unsigned port, bool member)
     }
 }
 
-int vswitch_add_port(struct vswitch *vs, const char *name, unsigned group, const uint8_t *mac,
-                     unsigned mac_quota, void *owner)
+/* Take a free port; what is the same for both kinds. */
+static int take_port(struct vswitch *vs, const char *name, unsigned mac_quota, void *owner)
 {
-    struct vswitch_port *port;
     unsigned i = 0;
 
     while (i < VSWITCH_PORTS_MAX && vs->ports[i].used)
@@ -93,22 +103,38 @@ int vswitch_add_port(struct vswitch *vs, const char *name, unsigned group, const
         errno = ENOSPC;
         return -1;
     }
-    if (mac && !mac_table_fix(vs->macs, vs->groups[group].vlan, mac, i)) {
+    vs->ports[i] = (struct vswitch_port){.used = true, .mac_quota = mac_quota, .owner = owner};
+    snprintf(vs->ports[i].name, sizeof(vs->ports[i].name), "%s", name);
+    return (int)i;
+}
+
+int vswitch_add_access(struct vswitch *vs, const char *name, unsigned group, const uint8_t mac[6],
+                       unsigned mac_quota, void *owner)
+{
+    int number = take_port(vs, name, mac_quota, owner);
+
+    if (number < 0)
+        return -1;
+    if (!mac_table_fix(vs->macs, vs->groups[group].vlan, mac, (unsigned)number)) {
+        vs->ports[number].used = false;
         errno = EADDRINUSE;
         return -1;
     }
-    port = &vs->ports[i];
-    memset(port, 0, sizeof(*port));
-    port->used = true;
-    snprintf(port->name, sizeof(port->name), "%s", name);
-    port->group = group;
-    port->has_mac = mac != NULL;
-    if (mac)
-        memcpy(port->mac, mac, 6);
-    port->mac_quota = mac_quota;
-    port->owner = owner;
-    set_membership(vs, i, true);
-    return (int)i;
+    vs->ports[number].group = group;
+    memcpy(vs->ports[number].mac, mac, 6);
+    set_membership(vs, (unsigned)number, true);
+    return number;
+}
+
+int vswitch_add_trunk(struct vswitch *vs, const char *name, unsigned mac_quota, void *owner)
+{
+    int number = take_port(vs, name, mac_quota, owner);
+
+    if (number < 0)
+        return -1;
+    vs->ports[number].trunk = true;
+    set_membership(vs, (unsigned)number, true);
+    return number;
 }
 
 void vswitch_remove_port(struct vswitch *vs, unsigned port)
@@ -131,65 +157,90 @@ static bool is_reserved_address(const uint8_t *mac)
     return memcmp(mac, prefix, sizeof(prefix)) == 0 && mac[5] < 0x10;
 }
 
-/* Whether a frame may enter at all; if not, why in *why. */
-static bool admit(const struct vswitch *vs, const struct vswitch_port *port,
-                  const struct vswitch_frame *frame, enum vswitch_drop *why)
+/* The VLAN a frame belongs to, by its tag or its port; false if it may not come in with that tag.
+ */
+static bool classify(const struct vswitch *vs, unsigned port, const struct vswitch_frame *frame,
+                     struct vswitch_verdict *out)
 {
-    const struct vswitch_group *group = &vs->groups[port->group];
+    const uint8_t *type = frame->header + 12;
+
+    out->tagged = (type[0] << 8 | type[1]) == VSWITCH_ETHERTYPE_TAG;
+    out->vlan = port_vlan(vs, port);
+    if (!out->tagged)
+        return true;
+    if (!vs->ports[port].trunk || frame->len < VSWITCH_HEADER_MIN + VSWITCH_TAG_LEN)
+        return false;
+    out->vlan = (uint16_t)(type[2] << 8 | type[3]) & TAG_ID_MASK;
+    return out->vlan <= TAG_ID_MAX;
+}
+
+/* Whether a frame may enter at all; if not, why in *why. */
+static bool admit(const struct vswitch *vs, unsigned number, const struct vswitch_frame *frame,
+                  struct vswitch_verdict *out, enum vswitch_drop *why)
+{
+    const struct vswitch_port *port = &vs->ports[number];
     const uint8_t *dst = frame->header, *src = frame->header + 6;
-    unsigned type;
-    bool tagged;
 
     *why = VSWITCH_DROP_MALFORMED;
     if (frame->len < VSWITCH_HEADER_MIN || is_group_address(src))
         return false;
-    type = (unsigned)(frame->header[12] << 8 | frame->header[13]);
-    tagged = type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ;
+    *why = VSWITCH_DROP_VLAN;
+    if (!classify(vs, number, frame, out))
+        return false;
     *why = VSWITCH_DROP_GIANT;
-    if (frame->wire_len > VSWITCH_HEADER_MIN + (tagged ? 4u : 0u) + vs->mtu)
+    if (frame->wire_len > VSWITCH_HEADER_MIN + (out->tagged ? VSWITCH_TAG_LEN : 0) + vs->mtu)
         return false;
     *why = VSWITCH_DROP_FORGED;
-    if (group->reject_forged && port->has_mac && memcmp(src, port->mac, 6) != 0)
+    if (!port->trunk && vs->groups[port->group].reject_forged && memcmp(src, port->mac, 6) != 0)
         return false;
     *why = VSWITCH_DROP_RESERVED;
-    if (is_reserved_address(dst))
-        return false;
-    *why = VSWITCH_DROP_VLAN;
-    return !(tagged && group->vlan != 0);
+    return !is_reserved_address(dst);
 }
 
-bool vswitch_forward(struct vswitch *vs, unsigned port_nr, const struct vswitch_frame *frame,
-                     uint64_t now_ms, struct portset *out)
+/* The ports of a VLAN; NULL if no group has it. */
+static const struct portset *find_members(const struct vswitch *vs, uint16_t vlan)
 {
-    struct vswitch_port *port = &vs->ports[port_nr];
-    uint16_t vlan = vs->groups[port->group].vlan;
+    for (unsigned i = 0; i < vs->n_groups; i++)
+        if (vs->groups[i].vlan == vlan)
+            return &vs->members[i];
+    return NULL;
+}
+
+static bool refuse(struct vswitch_port *port, enum vswitch_drop why)
+{
+    port->counters.drops[why]++;
+    return false;
+}
+
+bool vswitch_forward(struct vswitch *vs, unsigned number, const struct vswitch_frame *frame,
+                     uint64_t now_ms, struct vswitch_verdict *out)
+{
+    struct vswitch_port *port = &vs->ports[number];
+    const struct portset *members;
     enum vswitch_drop why;
     int to = -1;
 
     port->counters.in_frames++;
     port->counters.in_bytes += frame->len;
-    if (!admit(vs, port, frame, &why)) {
-        port->counters.drops[why]++;
-        return false;
-    }
-    if (mac_table_learn(vs->macs, vlan, frame->header + 6, port_nr, port->mac_quota, now_ms) ==
+    if (!admit(vs, number, frame, out, &why))
+        return refuse(port, why);
+    members = find_members(vs, out->vlan);
+    if (!members)
+        return refuse(port, VSWITCH_DROP_VLAN);
+    if (mac_table_learn(vs->macs, out->vlan, frame->header + 6, number, port->mac_quota, now_ms) ==
         MAC_LEARN_REFUSED)
         port->counters.macs_refused++;
 
     if (!is_group_address(frame->header))
-        to = mac_table_find(vs->macs, vlan, frame->header, now_ms);
+        to = mac_table_find(vs->macs, out->vlan, frame->header, now_ms);
     if (to >= 0) {
-        memset(out, 0, sizeof(*out));
-        portset_add(out, (unsigned)to);
+        memset(&out->receivers, 0, sizeof(out->receivers));
+        portset_add(&out->receivers, (unsigned)to);
     } else {
-        *out = vs->members[port->group];
+        out->receivers = *members;
     }
-    portset_remove(out, port_nr);
-    if (portset_is_empty(out)) {
-        port->counters.drops[VSWITCH_DROP_NOWHERE]++;
-        return false;
-    }
-    return true;
+    portset_remove(&out->receivers, number);
+    return !portset_is_empty(&out->receivers) || refuse(port, VSWITCH_DROP_NOWHERE);
 }
 
 void vswitch_count_delivered(struct vswitch *vs, unsigned port, size_t len)

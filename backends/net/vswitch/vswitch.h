@@ -13,19 +13,23 @@
  * private copy) and answers with the set of ports it must reach; delivering is the caller's work.
  * A port belongs to a port group, which holds the policy common to its ports. Broadcast domains
  * are (vSwitch, VLAN of the group): ports of groups with different VLANs never see each other.
- * Tagged frames are carried inside the untagged group (VLAN 0) as they are, and dropped elsewhere.
+ * Two kinds of port: an access port (a vif) sends and receives without tags and belongs to its
+ * group's VLAN; its tagged frames are dropped, so a guest cannot choose another VLAN. A trunk (an
+ * uplink) carries every VLAN, each but 0 with its IEEE 802.1Q tag.
  */
 #define VSWITCH_GROUPS_MAX    16
 #define VSWITCH_NAME_MAX      32
 #define VSWITCH_PORT_NAME_MAX 32
-#define VSWITCH_HEADER_MIN    14 /* bytes of a frame that vswitch_forward() needs */
+#define VSWITCH_HEADER_MIN    14 /* an Ethernet header */
+#define VSWITCH_TAG_LEN       4  /* an 802.1Q tag, after the two addresses */
+#define VSWITCH_ETHERTYPE_TAG 0x8100
 
 enum vswitch_drop {
     VSWITCH_DROP_MALFORMED, /* shorter than a header, or from a group address */
     VSWITCH_DROP_GIANT,     /* longer on the wire than the MTU allows */
     VSWITCH_DROP_FORGED,    /* source address is not the port's own (policy) */
     VSWITCH_DROP_RESERVED,  /* 01-80-c2-00-00-0x, which bridges keep (IEEE 802.1Q 8.6.3) */
-    VSWITCH_DROP_VLAN,      /* tagged, in a group that has a VLAN of its own */
+    VSWITCH_DROP_VLAN,      /* tagged by an access port, or in a VLAN that nobody is in */
     VSWITCH_DROP_NOWHERE,   /* its destination is the port it came from, or nobody else is there */
     VSWITCH_DROP_FULL,      /* the receiver had no room */
     VSWITCH_DROP_UNSUPPORTED, /* the receiver cannot take such a frame (scatter, offload) */
@@ -42,16 +46,16 @@ struct vswitch_counters {
 
 struct vswitch_group {
     char name[VSWITCH_NAME_MAX];
-    uint16_t vlan; /* 0: untagged */
+    uint16_t vlan; /* 0: untagged, also on trunks */
     bool reject_forged;
 };
 
 struct vswitch_port {
     bool used;
+    bool trunk;
     char name[VSWITCH_PORT_NAME_MAX];
     unsigned group;
-    bool has_mac;
-    uint8_t mac[6]; /* its own address, if has_mac (vifs); uplinks have none */
+    uint8_t mac[6]; /* an access port's own address */
     unsigned mac_quota;
     void *owner; /* whoever delivers to this port; never looked into here */
     struct vswitch_counters counters;
@@ -68,9 +72,15 @@ struct vswitch {
 };
 
 struct vswitch_frame {
-    const uint8_t *header; /* at least VSWITCH_HEADER_MIN bytes if len is so long */
+    const uint8_t *header; /* its first bytes: header and tag, as far as len reaches */
     size_t len;            /* of the whole frame */
     size_t wire_len;       /* of the longest frame it will be once segmented, or len */
+};
+
+struct vswitch_verdict {
+    struct portset receivers;
+    uint16_t vlan; /* the frame's; trunks among the receivers want it tagged so, unless 0 */
+    bool tagged;   /* the frame carries a tag now, which access ports don't want */
 };
 
 /* A vSwitch with one untagged group called "default"; NULL without memory. */
@@ -82,19 +92,22 @@ int vswitch_add_group(struct vswitch *vs, const struct vswitch_group *group);
 int vswitch_find_group(const struct vswitch *vs, const char *name);
 
 /*
- * Add a port to a group. `mac` (may be NULL) is fixed to the port. Returns the port's number, or
- * -1 with errno ENOSPC (all ports taken) or EADDRINUSE (another port owns that address).
+ * Add an access port to a group, or a trunk, which takes its policy from group 0. `mac` is fixed to
+ * the access port. Both return the port's number, or -1 with errno ENOSPC (all ports taken) or
+ * EADDRINUSE (another port owns that address).
  */
-int vswitch_add_port(struct vswitch *vs, const char *name, unsigned group, const uint8_t *mac,
-                     unsigned mac_quota, void *owner);
+int vswitch_add_access(struct vswitch *vs, const char *name, unsigned group, const uint8_t mac[6],
+                       unsigned mac_quota, void *owner);
+int vswitch_add_trunk(struct vswitch *vs, const char *name, unsigned mac_quota, void *owner);
 void vswitch_remove_port(struct vswitch *vs, unsigned port);
 
 /*
- * Decide where a frame that came in on `port` goes, learn its source, count it. True with the
- * receivers in `out` (never empty, never holding `port`); false if it is dropped (counted).
+ * Decide where a frame that came in on `port` goes, learn its source, count it. True with
+ * `out` filled in, whose receivers are never none and never `port`; false if it is dropped
+ * (counted).
  */
 bool vswitch_forward(struct vswitch *vs, unsigned port, const struct vswitch_frame *frame,
-                     uint64_t now_ms, struct portset *out);
+                     uint64_t now_ms, struct vswitch_verdict *out);
 
 /* Count what became of a frame on its way to a port. */
 void vswitch_count_delivered(struct vswitch *vs, unsigned port, size_t len);

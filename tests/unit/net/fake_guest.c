@@ -80,7 +80,7 @@ void fake_reset(struct vswitch *vs)
         assert_true(tx_ring_attach(&guest->vif.tx, guest->tx_page));
         assert_true(rx_ring_attach(&guest->vif.rx, guest->rx_page));
         guest->vif.port = (struct net_port){NET_PORT_VIF, vs, 0};
-        guest->vif.port.number = vswitch_add_port(vs, "guest", 0, mac, 16, &guest->vif.port);
+        guest->vif.port.number = vswitch_add_access(vs, "guest", 0, mac, 16, &guest->vif.port);
         assert_true(guest->vif.port.number >= 0);
     }
 }

@@ -9,3 +9,6 @@ $(eval $(call unit_test,net-config,$(NET_TESTS)/test_config.c $(NET)/config.c))
 # The data path with guests and their pages in ordinary memory.
 $(eval $(call unit_test,net-datapath,$(NET_TESTS)/test_datapath.c $(NET_TESTS)/fake_guest.c \
     $(NET_PATH) $(NET_RINGS) $(NET_FRAMES) $(NET_VSWITCH) $(NET)/uplink/uplink.c))
+# Uplinks over the real kernel; needs root, skips without.
+$(eval $(call unit_test,net-uplink,$(NET_TESTS)/test_uplink.c $(NET_FRAMES) \
+    $(NET)/uplink/uplink.c $(NET)/uplink/tap.c $(NET)/uplink/packet.c))

@@ -38,7 +38,7 @@ static int setup(void **state)
         fake_post_rx(&fake_guests[i], NETIF_RX_RING_SIZE, 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
     uplink = (struct uplink_port){.port = {NET_PORT_UPLINK, vs, 0}, .uplink.fd = pair[0]};
-    uplink.port.number = vswitch_add_port(vs, "tap", 0, NULL, 100, &uplink.port);
+    uplink.port.number = vswitch_add_trunk(vs, "tap", 100, &uplink.port);
     far_side = pair[1];
     return 0;
 }
@@ -303,6 +303,38 @@ static void test_uplink_to_guest(void **state)
     assert_int_equal(flags & NETRXF_csum_blank, NETRXF_csum_blank);
 }
 
+/* In a group with a VLAN, guests send and receive without tags, the uplink with them. */
+static void test_vlan_tags_are_put_in_and_taken_out(void **state)
+{
+    struct vswitch_group red = {.name = "red", .vlan = 10};
+    struct virtio_net_hdr header = {0};
+    struct iovec iov[2] = {{&header, sizeof(header)}, {got, sizeof(got)}};
+    size_t len = build(0xff, 0, 1514);
+    static const uint8_t mac[6] = {0x00, 0x16, 0x3e, 0, 0, 0};
+
+    (void)state;
+    vswitch_add_group(vs, &red);
+    vswitch_remove_port(vs, 0);
+    assert_int_equal(vswitch_add_access(vs, "red", 1, mac, 16, &fake_guests[0].vif.port), 0);
+    fake_send(&fake_guests[0], sent, len, NETTXF_csum_blank, 0, 300);
+    serve(0);
+    assert_int_equal(fake_receive(&fake_guests[1], got, &flags, &gso_size), 0);
+    assert_int_equal(readv(far_side, iov, 2), sizeof(header) + len + 4);
+    assert_memory_equal(got, sent, 12);
+    assert_memory_equal(got + 12, "\x81\x00\x00\x0a\x08\x00", 6);
+    assert_int_equal(header.csum_start, 38);
+    assert_memory_equal(got + HEADERS + 4, sent + HEADERS, len - HEADERS);
+
+    got[0] = 0x00, got[1] = 0x16, got[2] = 0x3e, got[3] = got[4] = got[5] = 0; /* and back */
+    got[11] = 9;
+    iov[1].iov_len = len + 4;
+    assert_int_equal(writev(far_side, iov, 2), sizeof(header) + len + 4);
+    assert_int_equal(datapath_serve_uplink(dp, &uplink, 0), DATAPATH_IDLE);
+    assert_int_equal(fake_receive(&fake_guests[0], got, &flags, &gso_size), len);
+    assert_memory_equal(got + 12, sent + 12, 38);
+    assert_memory_equal(got + HEADERS, sent + HEADERS, len - HEADERS);
+}
+
 /* A restarted backend attaches to the rings where they stand and nothing is lost or doubled. */
 static void test_rings_outlive_the_backend(void **state)
 {
@@ -385,6 +417,7 @@ int main(void)
         TEST(test_bad_reference_of_a_receiver_hurts_only_itself),
         TEST(test_broken_rings_are_named),
         TEST(test_uplink_to_guest),
+        TEST(test_vlan_tags_are_put_in_and_taken_out),
         TEST(test_rings_outlive_the_backend),
         TEST(test_random_slots),
     };

@@ -15,6 +15,10 @@
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
+/* Of the last frame sent, beside its receivers; and the tag of the next one, if it has one. */
+static struct vswitch_verdict verdict;
+static uint8_t tag_id;
+
 struct fixture {
     struct vswitch *vs;
     int port[4];
@@ -37,7 +41,7 @@ static int setup(void **state)
         uint8_t mac[6];
 
         mac_of(mac, i);
-        f->port[i] = vswitch_add_port(f->vs, "port", 0, mac, QUOTA, NULL);
+        f->port[i] = vswitch_add_access(f->vs, "port", 0, mac, QUOTA, NULL);
         assert_int_equal(f->port[i], i);
     }
     *state = f;
@@ -56,14 +60,18 @@ static int teardown(void **state)
 static bool send_typed(struct vswitch *vs, int port, const uint8_t dst[6], const uint8_t src[6],
                        unsigned type, size_t len, uint64_t now, struct portset *out)
 {
-    uint8_t header[VSWITCH_HEADER_MIN];
+    uint8_t header[VSWITCH_HEADER_MIN + VSWITCH_TAG_LEN] = {0};
     struct vswitch_frame frame = {.header = header, .len = len, .wire_len = len};
+    bool went;
 
     memcpy(header, dst, 6);
     memcpy(header + 6, src, 6);
     header[12] = (uint8_t)(type >> 8);
     header[13] = (uint8_t)type;
-    return vswitch_forward(vs, (unsigned)port, &frame, now, out);
+    header[15] = tag_id;
+    went = vswitch_forward(vs, (unsigned)port, &frame, now, &verdict);
+    *out = verdict.receivers;
+    return went;
 }
 
 static bool send(struct vswitch *vs, int port, unsigned dst, unsigned src, uint64_t now,
@@ -164,9 +172,9 @@ static void test_refusals_are_counted_by_reason(void **state)
     assert_int_equal(drops[VSWITCH_DROP_MALFORMED], 2);
     assert_true(send_typed(f->vs, 0, other, own, 0x0800, 1514, 0, &out));
     assert_false(send_typed(f->vs, 0, other, own, 0x0800, 1515, 0, &out));
-    assert_true(send_typed(f->vs, 0, other, own, 0x8100, 1518, 0, &out));
-    assert_false(send_typed(f->vs, 0, other, own, 0x8100, 1519, 0, &out));
-    assert_int_equal(drops[VSWITCH_DROP_GIANT], 2);
+    assert_int_equal(drops[VSWITCH_DROP_GIANT], 1);
+    assert_false(send_typed(f->vs, 0, other, own, 0x8100, 60, 0, &out));
+    assert_int_equal(drops[VSWITCH_DROP_VLAN], 1);
     assert_false(send_typed(f->vs, 0, stp, own, 0x0800, 60, 0, &out));
     assert_int_equal(drops[VSWITCH_DROP_RESERVED], 1);
     assert_false(send_typed(f->vs, 0, own, own, 0x0800, 60, 0, &out));
@@ -195,9 +203,9 @@ static void test_groups_with_vlans_are_apart(void **state)
     int a, b;
 
     mac_of(mac, 1); /* the same address as port 1, in another broadcast domain */
-    a = vswitch_add_port(f->vs, "a", (unsigned)g1, mac, QUOTA, NULL);
+    a = vswitch_add_access(f->vs, "a", (unsigned)g1, mac, QUOTA, NULL);
     mac_of(mac, 50);
-    b = vswitch_add_port(f->vs, "b", (unsigned)g2, mac, QUOTA, NULL);
+    b = vswitch_add_access(f->vs, "b", (unsigned)g2, mac, QUOTA, NULL);
     assert_true(a >= 0 && b >= 0);
     mac_of(src, 50);
     assert_true(send_typed(f->vs, b, broadcast, src, 0x0800, 60, 0, &out));
@@ -210,6 +218,43 @@ static void test_groups_with_vlans_are_apart(void **state)
     assert_int_equal(f->vs->ports[b].counters.drops[VSWITCH_DROP_VLAN], 1);
 }
 
+static void test_trunks_carry_every_vlan_tagged(void **state)
+{
+    struct fixture *f = *state;
+    struct vswitch_group red = {.name = "red", .vlan = 10};
+    int trunk = vswitch_add_trunk(f->vs, "wire", QUOTA, NULL), group, a;
+    uint8_t mac[6], far[6];
+    struct portset out;
+
+    group = vswitch_add_group(f->vs, &red); /* after the trunk: it is in it all the same */
+    mac_of(mac, 50);
+    mac_of(far, 60);
+    a = vswitch_add_access(f->vs, "a", (unsigned)group, mac, QUOTA, NULL);
+    assert_true(send_typed(f->vs, a, broadcast, mac, 0x0800, 60, 0, &out));
+    assert_only(&out, (unsigned)trunk);
+    assert_int_equal(verdict.vlan, 10);
+    assert_false(verdict.tagged);
+
+    tag_id = 10;
+    assert_true(send_typed(f->vs, trunk, mac, far, 0x8100, 1518, 0, &out));
+    assert_only(&out, (unsigned)a);
+    assert_true(verdict.tagged);
+    assert_false(send_typed(f->vs, trunk, mac, far, 0x8100, 1519, 0, &out));
+    assert_int_equal(f->vs->ports[trunk].counters.drops[VSWITCH_DROP_GIANT], 1);
+    assert_false(send_typed(f->vs, trunk, mac, far, 0x8100, 17, 0, &out));
+    tag_id = 11; /* nobody is in that VLAN */
+    assert_false(send_typed(f->vs, trunk, mac, far, 0x8100, 60, 0, &out));
+    assert_int_equal(f->vs->ports[trunk].counters.drops[VSWITCH_DROP_VLAN], 2);
+    tag_id = 0; /* a priority tag: the untagged network */
+    assert_true(send_typed(f->vs, trunk, broadcast, far, 0x8100, 60, 0, &out));
+    assert_int_equal(verdict.vlan, 0);
+    assert_false(portset_has(&out, (unsigned)a));
+    assert_true(send_typed(f->vs, a, far, mac, 0x0800, 60, 0, &out)); /* learnt in VLAN 10 */
+    assert_only(&out, (unsigned)trunk);
+    vswitch_remove_port(f->vs, (unsigned)trunk);
+    assert_false(send_typed(f->vs, a, broadcast, mac, 0x0800, 60, 0, &out));
+}
+
 static void test_ports_come_and_go(void **state)
 {
     struct fixture *f = *state;
@@ -217,15 +262,15 @@ static void test_ports_come_and_go(void **state)
     uint8_t mac[6];
 
     mac_of(mac, 2);
-    assert_int_equal(vswitch_add_port(f->vs, "twin", 0, mac, QUOTA, NULL), -1);
+    assert_int_equal(vswitch_add_access(f->vs, "twin", 0, mac, QUOTA, NULL), -1);
     assert_int_equal(errno, EADDRINUSE);
     vswitch_remove_port(f->vs, 2);
     assert_true(send(f->vs, 0, 2, 0, 0, &out));
     assert_false(portset_has(&out, 2));
-    assert_int_equal(vswitch_add_port(f->vs, "again", 0, mac, QUOTA, NULL), 2);
+    assert_int_equal(vswitch_add_access(f->vs, "again", 0, mac, QUOTA, NULL), 2);
     for (unsigned i = 4; i < VSWITCH_PORTS_MAX; i++)
-        assert_int_equal(vswitch_add_port(f->vs, "more", 0, NULL, QUOTA, NULL), i);
-    assert_int_equal(vswitch_add_port(f->vs, "one too many", 0, NULL, QUOTA, NULL), -1);
+        assert_int_equal(vswitch_add_trunk(f->vs, "more", QUOTA, NULL), i);
+    assert_int_equal(vswitch_add_trunk(f->vs, "one too many", QUOTA, NULL), -1);
     assert_int_equal(errno, ENOSPC);
 }
 
@@ -321,6 +366,7 @@ int main(void)
         TEST(test_refusals_are_counted_by_reason),
         TEST(test_forged_source_is_refused_by_policy),
         TEST(test_groups_with_vlans_are_apart),
+        TEST(test_trunks_carry_every_vlan_tagged),
         TEST(test_ports_come_and_go),
         TEST(test_random_frames_against_model),
     };
