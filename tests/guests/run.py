@@ -6,9 +6,11 @@
   run.py --on-xen NAME...  the same on Debian's Xen
   run.py --peer [NAME...]  every test on both, with each difference and its explanation
 
-A difference is explained by a line `behaviour or answer | why` in peer-differences.txt.
+A difference is explained by a line `pattern | why` in peer-differences.txt; the pattern is a name
+test.behaviour or test.behaviour.answer, or a shell pattern of such names.
 """
 import argparse
+import fnmatch
 import gzip
 import os
 import pathlib
@@ -133,7 +135,7 @@ def compare_peers(names, args):
         print(f"{name}: Xen {xen.result}, Corbel {ours.result}, "
               f"{len(xen.behaviours)} behaviours, {len(xen.answers)} answers")
         for what, theirs, mine in differences(xen, ours):
-            why = table.get(what)
+            why = next((table[p] for p in table if fnmatch.fnmatchcase(what, p)), None)
             explained += why is not None
             unexplained += why is None
             print(f"  {what}: Xen {theirs}, Corbel {mine} -- {why or 'UNEXPLAINED'}")

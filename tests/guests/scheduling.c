@@ -87,8 +87,7 @@ BEHAVIOUR(single_shot, "a single-shot timer fires once, not before its time, and
     timer_close(port);
 }
 
-BEHAVIOUR(single_shot_past,
-          "a timer in the past fires at once, with VCPU_SSHOTTMR_future too")
+BEHAVIOUR(single_shot_past, "a timer in the past fires at once, with VCPU_SSHOTTMR_future too")
 {
     long port = timer_port();
     struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = clock_now() - MS};

@@ -2,6 +2,7 @@
 /* Runs the registered behaviours of a micro-guest test and prints their results. */
 #include "lib/report.h"
 #include "runtime/console.h"
+#include "runtime/format.h"
 #include "runtime/start.h"
 
 enum result { SUCCESS, SKIP, ERROR, FAILURE };
@@ -56,6 +57,13 @@ void report_error(const char *format, ...)
 void report_answer(const char *what, long value)
 {
     print("ANSWER %s %ld\n", what, value);
+}
+
+void report_answer_text(const char *what, const char *word)
+{
+    print("ANSWER %s ", what);
+    console_write(word, strlen(word));
+    print("\n");
 }
 
 void guest_main(void)

@@ -55,4 +55,7 @@ void report_error(const char *format, ...) __attribute__((format(printf, 1, 2)))
  */
 void report_answer(const char *what, long value);
 
+/* Same for an answer that is a word, of any length, without blanks. */
+void report_answer_text(const char *what, const char *word);
+
 #endif
