@@ -50,6 +50,7 @@ static int parse_indirect(const struct blkif_request *slot, const struct request
 
     memcpy(&indirect, slot, sizeof(indirect));
     out->id = indirect.id;
+    out->operation = indirect.indirect_op; /* the operation Linux's frontend expects back */
     out->sector = indirect.sector_number;
     out->indirect = true;
     out->indirect_gref = indirect.indirect_grefs[0];

@@ -29,8 +29,8 @@ struct request_segment {
 };
 
 struct request {
-    uint64_t id; /* the guest's own, given back */
-    uint8_t operation;
+    uint64_t id;       /* the guest's own, given back */
+    uint8_t operation; /* given back too */
     enum request_kind kind;
     uint64_t sector;
     uint64_t sectors;

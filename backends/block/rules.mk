@@ -8,6 +8,9 @@ BDISK_SRC := $(addprefix backends/block/,bdev.c bdev_file.c store_host.c datasto
 # The backend: what serves a vbd, apart from its two main programs.
 BLKBACK_SRC  := $(addprefix backends/block/,request.c ring.c grants.c engine.c vbd.c vbd_serve.c) \
                 $(BDISK_SRC) backends/lib/xenbus.c
-BLKBACK_LIBS := -lxengnttab -lxenevtchn -lxenstore -luring
+# libxenstore ends its reading thread by pthread_cancel(), for which glibc loads libgcc_s by name:
+# naming it here makes the image's packer see it.
+XENSTORE_LIBS := -lxenstore -Wl,--no-as-needed -lgcc_s -Wl,--as-needed
+BLKBACK_LIBS := -lxengnttab -lxenevtchn -luring $(XENSTORE_LIBS)
 $(eval $(call program,corbel-blkback,backends/block/blkback.c $(BLKBACK_SRC),$(BLKBACK_LIBS)))
-$(eval $(call program,corbel-blockd,backends/block/blockd.c backends/lib/launcher.c,-lxenstore))
+$(eval $(call program,corbel-blockd,backends/block/blockd.c backends/lib/launcher.c,$(XENSTORE_LIBS)))
