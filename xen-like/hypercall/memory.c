@@ -260,9 +260,12 @@ static int64_t machine_memory_map(uint64_t arg)
         return -EPERM;
     if (guest_read(&map, arg, sizeof(map)))
         return -EFAULT;
+    /* As Xen, room is asked for one more region than there is. */
+    if (map.nr_entries <= boot_info.n_regions)
+        return -EINVAL;
     uint64_t dst = guest_handle_addr(map.buffer);
     uint32_t i;
-    for (i = 0; i < boot_info.n_regions && i < map.nr_entries; i++) {
+    for (i = 0; i < boot_info.n_regions; i++) {
         struct {
             uint64_t addr, size;
             uint32_t type;
@@ -430,7 +433,7 @@ int64_t hc_memory_op(HC_ARGS)
     case XENMEM_exchange:
         return exchange(a2);
     case XENMEM_maximum_ram_page:
-        return (int64_t)max_page - 1;
+        return (int64_t)max_page;
     case XENMEM_current_reservation:
     case XENMEM_maximum_reservation:
     case XENMEM_maximum_gpfn:
