@@ -190,7 +190,7 @@ int domain_kill(struct domain *d)
     }
     for_each_vcpu (d, v) {
         if (v->vcpu_info_page) {
-            v->vcpu_info = vcpu_info_dummy();
+            v->vcpu_info = &v->private_info;
             page_put_writable(v->vcpu_info_page);
             v->vcpu_info_page = NULL;
         }

@@ -6,13 +6,6 @@
 #include "rooms.h"
 #include "lib/string.h"
 
-static vcpu_info_t dummy_info;
-
-vcpu_info_t *vcpu_info_dummy(void)
-{
-    return &dummy_info;
-}
-
 static void singleshot_expired(void *data)
 {
     send_guest_vcpu_virq(data, VIRQ_TIMER);
@@ -40,7 +33,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     v->domain = d;
     v->id = id;
     v->pause_flags = VPF_DOWN | (d->pause_count ? VPF_PAUSED : 0);
-    v->vcpu_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info;
+    v->vcpu_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->private_info;
     v->runstate.state = RUNSTATE_offline;
     v->runstate.state_entry_time = (uint64_t)time_now();
     timer_init(&v->singleshot, singleshot_expired, v);
@@ -107,7 +100,7 @@ int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset)
     if (rc)
         return rc;
     vcpu_info_t *info = (vcpu_info_t *)((char *)page_to_virt(pg) + offset);
-    if (v->vcpu_info == &dummy_info) {
+    if (v->vcpu_info == &v->private_info) {
         memset(info, 0, sizeof(*info));
         info->evtchn_upcall_mask = 1;
     } else

@@ -49,7 +49,8 @@ struct vcpu {
     bool is_idle;
     struct sched_unit sched; /* scheduler's state */
 
-    vcpu_info_t *vcpu_info; /* never NULL: shared_info's slot, a registered page, or a dummy */
+    vcpu_info_t *vcpu_info;   /* never NULL: shared_info's slot, a registered page, or a dummy */
+    vcpu_info_t private_info; /* until one is registered, for ids the shared page has no slot for */
     struct page_info *vcpu_info_page; /* registered page, writable reference held, or NULL */
     vcpu_runstate_info_t runstate;
     uint64_t runstate_guest; /* guest virtual address registered, 0 = none */
@@ -141,8 +142,6 @@ void domain_create_system(void);
 void dom0_shutdown(uint8_t reason);
 /* Console key: all domains and their rooms. */
 void domain_dump_all(void);
-/* A vCPU info nobody reads, for vCPUs beyond the shared page that have registered none. */
-vcpu_info_t *vcpu_info_dummy(void);
 /* VCPUOP_register_vcpu_info: -EINVAL when registered before or not within a page of the domain. */
 int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset);
 

@@ -89,7 +89,7 @@ void sched_init(void)
     idle_domain.id = DOMID_IDLE;
     idle_vcpu.domain = &idle_domain;
     idle_vcpu.is_idle = idle_vcpu.is_running = true;
-    idle_vcpu.vcpu_info = vcpu_info_dummy();
+    idle_vcpu.vcpu_info = &idle_vcpu.private_info;
     cpu_info()->current_vcpu = &idle_vcpu;
     timer_init(&slice_timer, slice_ended, NULL);
 }

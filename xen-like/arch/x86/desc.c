@@ -83,6 +83,24 @@ static void set_gate(unsigned int vector, unsigned int dpl, unsigned int ist)
     };
 }
 
+/* A debug trap can be held back over a syscall instruction: it must not meet the guest's stack
+ * pointer. */
+static unsigned int ist_of(unsigned int vector)
+{
+    switch (vector) {
+    case 2: /* NMI */
+        return 1;
+    case 8: /* double fault */
+        return 2;
+    case 18: /* machine check */
+        return 3;
+    case 1: /* debug */
+        return 4;
+    default:
+        return 0;
+    }
+}
+
 void desc_init(void)
 {
     struct {
@@ -96,17 +114,14 @@ void desc_init(void)
     gdt_page[SLOT(GUEST_DS)] = 0x00cff3000000ffff;
     gdt_page[SLOT(GUEST_CS64)] = 0x00affb000000ffff;
     tss.rsp[0] = (uint64_t) & ((struct cpu_info *)(cpu0_stack + CPU_STACK_SIZE) - 1)->current_vcpu;
-    for (unsigned int i = 0; i < 3;
-         i++) /* NMI, double fault, machine check: the first pages of the stack */
+    /* NMI, double fault, machine check, debug: the first pages of the stack; the next is not
+     * mapped. */
+    for (unsigned int i = 0; i < 4; i++)
         tss.ist[i] = (uint64_t)cpu0_stack + (i + 1) * PAGE_SIZE;
     tss.iomap_base = sizeof(tss); /* no port is open to ring 3 */
     set_system_desc(HV_TSS, (uint64_t)&tss, sizeof(tss) - 1, 9);
     for (unsigned int i = 0; i < 256; i++)
-        set_gate(i, i == 3 || i == 4 || i == 0x80 ? 3 : 0,
-                 i == 2    ? 1
-                 : i == 8  ? 2
-                 : i == 18 ? 3
-                           : 0);
+        set_gate(i, i == 3 || i == 4 || i == 0x80 ? 3 : 0, ist_of(i));
     desc_load(NULL);
     __asm__ volatile("lidt %0; ltr %w1" ::"m"(idtr), "r"(HV_TSS));
     __asm__ volatile(

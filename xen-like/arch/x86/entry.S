@@ -89,14 +89,23 @@ trap_common:
     SAVE_ALL
     mov %rsp, %rdi
     testb $3, R_cs(%rsp)
-    jz 1f
-    xor %ebp, %ebp
+    jz 2f
+    lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL - R_SIZE(%rip), %rdi
+    cmp %rdi, %rsp
+    jne 3f
+1:  xor %ebp, %ebp
     call trap_from_guest
     jmp exit_to_guest
-1:  call trap_from_hypervisor
+2:  call trap_from_hypervisor
     RESTORE_ALL
     add $8, %rsp
     iretq
+3:  mov %rsp, %rsi                 /* on an interrupt stack: the guest's registers move to their place */
+    mov $R_SIZE / 8, %ecx
+    rep movsq
+    lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL - R_SIZE(%rip), %rsp
+    mov %rsp, %rdi
+    jmp 1b
 
 /* --- exit: rsp = guest_regs --- */
     .balign 16

@@ -60,6 +60,19 @@ void fpu_vcpu_free(struct vcpu *v)
     v->arch.fpu = NULL;
 }
 
+void fpu_set_legacy(struct vcpu *v, const void *image)
+{
+    uint32_t *mxcsr = (uint32_t *)((char *)v->arch.fpu + 24);
+
+    memcpy(v->arch.fpu, image, FXSAVE_SIZE);
+    *mxcsr &= 0xffbf; /* without DAZ, which old CPUs refuse */
+    if (has_xsave) {  /* header: x87 and SSE are in the image, the rest in its reset state */
+        uint64_t *header = (uint64_t *)((char *)v->arch.fpu + FXSAVE_SIZE);
+        memset(header, 0, 64);
+        header[0] = 3;
+    }
+}
+
 void fpu_save(struct vcpu *v)
 {
     __asm__ volatile("clts");

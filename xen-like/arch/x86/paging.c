@@ -22,6 +22,7 @@
 
 extern char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[],
     __image_end[];
+extern char cpu0_stack[];
 extern uint64_t boot_l2[4 * PT_ENTRIES];
 
 struct page_info *const frame_table = (struct page_info *)FRAMETABLE_BASE;
@@ -30,6 +31,7 @@ uint64_t max_page;
 uint32_t tlb_clock;
 
 #define HV_RW              (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX)
+#define STACK_GUARD_PAGE   4 /* between the interrupt stacks and the main one */
 #define SZ_2M              (1ul << 21)
 #define BOOT_MAPPED_FRAMES (1ul << 20)
 
@@ -156,6 +158,8 @@ static void map_frame_array(uint64_t va, size_t entry_size, int fill, uint64_t g
 
 static uint64_t image_flags(uint64_t va)
 {
+    if (va == (uint64_t)cpu0_stack + STACK_GUARD_PAGE * PAGE_SIZE)
+        return 0; /* an overflow of the stack faults */
     if (va >= (uint64_t)__text_start && va < (uint64_t)__text_end)
         return PTE_P | PTE_A | PTE_G;
     if (va >= (uint64_t)__rodata_start && va < (uint64_t)__rodata_end)
@@ -265,12 +269,12 @@ void boot_memory_to_heap(void)
 
 void boot_modules_to_heap(void)
 {
-    struct boot_module m[BOOT_MAX_MODULES];
     unsigned int n = boot_info.n_modules;
 
-    memcpy(m, boot_info.module, sizeof(m));
     boot_info.n_modules = 0; /* no longer busy */
-    for (unsigned int i = 0; i < n; i++)
-        if (m[i].len)
-            free_range(ROUND_UP(m[i].addr, PAGE_SIZE), ROUND_DOWN(m[i].addr + m[i].len, PAGE_SIZE));
+    for (unsigned int i = 0; i < n; i++) {
+        const struct boot_module *m = &boot_info.module[i];
+        if (m->len)
+            free_range(ROUND_UP(m->addr, PAGE_SIZE), ROUND_DOWN(m->addr + m->len, PAGE_SIZE));
+    }
 }

@@ -102,6 +102,13 @@ void trap_from_hypervisor(struct regs *regs)
         printk(LOG_WARN, "NMI (reason %#x)\n", cpu_inb(0x61));
         return;
     }
+    if (regs->vector == TRAP_DB) {
+        /* A guest's watchpoint met by our access to its memory: it is told nothing, as its own code
+         * did not run. */
+        __asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0ul));
+        regs->rflags &= ~0x100ul;
+        return;
+    }
     if (regs->vector == TRAP_PF && !current->is_idle && in_ldt_window(current, cpu_read_cr2()) &&
         pv_ldt_fault(current, cpu_read_cr2()))
         return;
@@ -158,6 +165,21 @@ static void general_protection(struct vcpu *v, struct regs *regs)
     pv_inject_trap(regs, TRAP_GP, regs->error_code);
 }
 
+/* Its gate is open to ring 3, so that 32-bit system calls need no emulation; whether the guest's
+ * is, we look. */
+static void int80(struct vcpu *v, struct regs *regs)
+{
+    const struct trap_gate *gate = &v->arch.traps[0x80];
+    unsigned int ring = v->arch.flags & VCPU_KERNEL_MODE ? 1 : 3;
+
+    if (gate->address && (gate->flags & 3) >= ring) {
+        pv_inject_trap(regs, 0x80, 0);
+        return;
+    }
+    regs->rip -= 2;
+    pv_inject_trap(regs, TRAP_GP, 0x80 * 8 + 2);
+}
+
 static void device_not_available(struct vcpu *v, struct regs *regs)
 {
     __asm__ volatile("clts");
@@ -205,6 +227,9 @@ void trap_from_guest(struct regs *regs)
         break;
     case TRAP_MC:
         printk(LOG_ERR, "machine check\n");
+        break;
+    case 0x80:
+        int80(v, regs);
         break;
     default:
         pv_inject_trap(regs, regs->vector, regs->error_code);

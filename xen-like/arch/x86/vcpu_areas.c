@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* pvclock, wall clock and runstate areas of guests. */
+#include "arch/pv_mm.h"
 #include "arch/time.h"
 #include "arch/vcpu_areas.h"
 #include "domain.h"
-#include "guest.h"
+#include "lib/string.h"
 
 static void fill_time(struct vcpu_time_info *t)
 {
@@ -43,6 +44,29 @@ void update_domain_wallclock(struct domain *d)
     WRITE_ONCE(s->wc_version, s->wc_version + 1);
 }
 
+/*
+ * Writes at an address of the guest's kernel whichever address space is loaded: the vCPU may be
+ * about to run user space. What the guest does not have mapped writable there is not written; that
+ * is its loss.
+ */
+static void write_kernel_memory(const struct vcpu *v, uint64_t va, const void *src, size_t len)
+{
+    while (len) {
+        size_t n = MIN(len, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
+        struct page_info *pt;
+        const uint64_t *slot = pv_walk_l1(v, va, &pt);
+        uint64_t entry = slot ? *slot : 0;
+        mfn_t mfn = paddr_to_mfn(entry & PTE_ADDR);
+
+        if ((entry & (PTE_P | PTE_W)) != (PTE_P | PTE_W) || !mfn_valid(mfn))
+            return;
+        memcpy((char *)mfn_to_virt(mfn) + (va & (PAGE_SIZE - 1)), src, n);
+        va += n;
+        src = (const char *)src + n;
+        len -= n;
+    }
+}
+
 void vcpu_resume_guest_areas(struct vcpu *v)
 {
     /* Domain builders clear the shared page after we filled it. */
@@ -50,12 +74,8 @@ void vcpu_resume_guest_areas(struct vcpu *v)
         vcpu_time_publish(v);
     if (unlikely(v->domain->shared_info->wc_sec == 0))
         update_domain_wallclock(v->domain);
-    /* A fault means the guest took the memory away; its loss. */
-    if (v->runstate_guest && guest_write(v->runstate_guest, &v->runstate, sizeof(v->runstate)))
-        v->runstate_guest = 0;
-    if (v->time_guest) {
-        struct vcpu_time_info t = v->vcpu_info->time;
-        if (guest_write(v->time_guest, &t, sizeof(t)))
-            v->time_guest = 0;
-    }
+    if (v->runstate_guest)
+        write_kernel_memory(v, v->runstate_guest, &v->runstate, sizeof(v->runstate));
+    if (v->time_guest)
+        write_kernel_memory(v, v->time_guest, &v->vcpu_info->time, sizeof(v->vcpu_info->time));
 }

@@ -13,6 +13,11 @@ uint64_t fpu_host_xcr0(void);
 /* Allocates the area of a new vCPU in its reset state. */
 int fpu_vcpu_init(struct vcpu *v);
 void fpu_vcpu_free(struct vcpu *v);
+/*
+ * Takes the 512 bytes of an FXSAVE image from a context given by a guest or tool: bits the CPU
+ * would refuse to load are cleared.
+ */
+void fpu_set_legacy(struct vcpu *v, const void *image);
 void fpu_save(struct vcpu *v);
 void fpu_load(struct vcpu *v);
 /* XSETBV by the guest; -EINVAL for a value the CPU would refuse. */

@@ -4,6 +4,7 @@
 #define CORBEL_ARCH_TRAP_H
 
 #include "domain.h"
+#include "guest.h"
 
 enum {
     TRAP_DE = 0,
@@ -24,11 +25,12 @@ enum {
     TRAP_MC = 18,
     TRAP_XM = 19,
 };
-#define PF_PRESENT 1u
-#define PF_WRITE   2u
-#define PF_USER    4u
-#define PF_RSVD    8u
-#define PF_INSN    16u
+#define PV_STACK_ROOM 128 /* the largest frame built below a stack pointer */
+#define PF_PRESENT    1u
+#define PF_WRITE      2u
+#define PF_USER       4u
+#define PF_RSVD       8u
+#define PF_INSN       16u
 
 /* From assembly. */
 void trap_from_guest(struct regs *regs);
@@ -44,6 +46,22 @@ void pv_syscall32(struct regs *regs);
  */
 void pv_inject_trap(struct regs *regs, unsigned int vector, uint32_t error);
 void pv_inject_page_fault(struct regs *regs, uint64_t address, uint32_t error);
+static inline bool pv_canonical(uint64_t a)
+{
+    return (uint64_t)((int64_t)(a << 16) >> 16) == a;
+}
+/* An address the hypervisor may jump to for the guest: sysret faults in ring 0 on a non-canonical
+ * one. */
+static inline bool pv_callback_ok(uint64_t a)
+{
+    return pv_canonical(a) && (a < HYPERVISOR_START || a >= HYPERVISOR_END);
+}
+/* A kernel stack below which frames may be built without another look: entry.S writes there
+ * unchecked. */
+static inline bool pv_stack_ok(uint64_t sp)
+{
+    return pv_canonical(sp) && guest_range_ok(sp - PV_STACK_ROOM, PV_STACK_ROOM);
+}
 /* Switches between the guest's kernel and user mode: CR3, GS bases, flag. */
 void pv_toggle_mode(struct vcpu *v);
 /* Privileged instructions of the guest's kernel (arch/x86/pv/emulate.c); true when done. */

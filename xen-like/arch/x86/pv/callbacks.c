@@ -17,19 +17,6 @@
 
 void segment_load_gs(uint32_t selector); /* entry.S */
 
-#define STACK_ROOM 128 /* the largest frame built below a stack pointer */
-
-static bool canonical(uint64_t a)
-{
-    return (uint64_t)((int64_t)(a << 16) >> 16) == a;
-}
-
-/* A guest address the hypervisor may jump to on its behalf: sysret must not fault. */
-static bool good_callback(uint64_t a)
-{
-    return canonical(a) && guest_range_ok(a, 1);
-}
-
 int64_t hc_set_trap_table(HC_ARGS)
 {
     struct vcpu *v = current;
@@ -46,7 +33,7 @@ int64_t hc_set_trap_table(HC_ARGS)
             return -EFAULT;
         if (t.address == 0)
             return 0;
-        if (!canonical(t.address))
+        if (!pv_canonical(t.address))
             return -EINVAL;
         v->arch.traps[t.vector] = (struct trap_gate){t.address, t.cs, t.flags};
     }
@@ -57,7 +44,7 @@ static int set_callback(struct vcpu *v, unsigned int type, unsigned int flags, u
 {
     uint32_t mask_flag = 0;
 
-    if (!good_callback(address))
+    if (!pv_callback_ok(address))
         return -EINVAL;
     switch (type) {
     case CALLBACKTYPE_event:
@@ -119,7 +106,7 @@ int64_t hc_set_callbacks(HC_ARGS)
     struct vcpu *v = current;
     (void)a4, (void)a5;
 
-    if (!good_callback(a1) || !good_callback(a2) || !good_callback(a3))
+    if (!pv_callback_ok(a1) || !pv_callback_ok(a2) || !pv_callback_ok(a3))
         return -EINVAL;
     v->arch.event_callback = a1;
     v->arch.failsafe_callback = a2;
@@ -132,7 +119,7 @@ int64_t hc_stack_switch(HC_ARGS)
     struct vcpu *v = current;
     (void)a3, (void)a4, (void)a5;
 
-    if (!canonical(a2) || !guest_range_ok(a2 - STACK_ROOM, STACK_ROOM))
+    if (!pv_stack_ok(a2))
         return -EINVAL;
     v->arch.kernel_ss = (uint16_t)(a1 | 3);
     v->arch.kernel_sp = a2 & ~15ul;
@@ -162,7 +149,7 @@ int64_t hc_set_segment_base(HC_ARGS)
     case SEGBASE_FS:
     case SEGBASE_GS_USER:
     case SEGBASE_GS_KERNEL:
-        if (!canonical(a2))
+        if (!pv_canonical(a2))
             return -EINVAL;
         /* In the guest's kernel GS_BASE is the kernel's own. */
         cpu_wrmsr(a1 == SEGBASE_FS        ? MSR_FS_BASE
@@ -196,7 +183,7 @@ int64_t hc_set_debugreg(HC_ARGS)
             return -ENODEV;
         return hc_set_debugreg(a1 + 2, a2, 0, 0, 0);
     case 0 ... 3:
-        if (!canonical(a2) || !guest_range_ok(a2, 1))
+        if (!pv_canonical(a2) || !guest_range_ok(a2, 1))
             return -EPERM;
         v->arch.dr[a1] = a2;
         break;

@@ -20,7 +20,7 @@
 #include "lib/xen_notes.h"
 
 #define RESERVE_FRAMES                                                                             \
-    (128ul << 8) /* 128 MiB stay with the hypervisor, for DMA memory and itself */
+    (128ul << 8) /* 128 MiB at most stay with the hypervisor: DMA memory, itself */
 #define SLACK_BYTES     (512ul << 10)
 #define PTE_GUEST_TABLE (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 #define MAX_UNPACKED    (512ul << 20)
@@ -45,17 +45,20 @@ static uint64_t frames(uint64_t bytes)
     return (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
-static uint64_t choose_size(void)
+/*
+ * `borrowed`: frames in use only until dom0 is built. They count as part of what the hypervisor
+ * keeps: a sixteenth of the memory, RESERVE_FRAMES at most.
+ */
+static uint64_t choose_size(uint64_t borrowed)
 {
-    uint64_t free = heap_free_count();
+    uint64_t free = heap_free_count(), all = free + borrowed;
     uint64_t n = boot_options.dom0_mem >> PAGE_SHIFT;
 
     if (!n)
-        n = free > free / 16 + RESERVE_FRAMES ? free - MAX(free / 16, RESERVE_FRAMES / 2)
-                                              : free * 7 / 8;
+        n = all - MIN(all / 16, RESERVE_FRAMES);
     if (boot_options.dom0_mem_max)
         n = MIN(n, boot_options.dom0_mem_max >> PAGE_SHIFT);
-    return MIN(n, free - MIN(free, free / 32 + 1024));
+    return MIN(n, free - MIN(free, free / 64 + 1024));
 }
 
 /* Gives dom0 its memory in large blocks and fills the p2m and M2P. */
@@ -236,8 +239,15 @@ static void fill_start_info(struct domain *d, const struct layout *l, const stru
     string_copy((char *)si->cmd_line, cmdline, sizeof(si->cmd_line));
 }
 
+/* Gives back the frames of a block beyond the first `used`. */
+static void free_tail(struct page_info *pg, unsigned int order, uint64_t used)
+{
+    for (uint64_t i = used; i < 1ul << order; i++)
+        heap_free_pages(pg + i, 0);
+}
+
 /* Unpacks the kernel module; *elf views memory that stays until free_pages is given back. */
-static void *open_kernel(struct elf *elf, struct xen_notes *notes, unsigned int *order)
+static void *open_kernel(struct elf *elf, struct xen_notes *notes, uint64_t *n_unpacked)
 {
     const struct boot_module *m = &boot_info.module[0];
     const void *file = paddr_to_virt(m->addr);
@@ -252,19 +262,23 @@ static void *open_kernel(struct elf *elf, struct xen_notes *notes, unsigned int 
         panic("dom0 kernel (module 0): %s\n", reason);
     len = image.payload_len;
     file = image.payload;
-    *order = 0;
+    *n_unpacked = 0;
     if (image.packing != KERNEL_PLAIN) {
         void *scratch = mm_alloc(KERNEL_IMAGE_SCRATCH_SIZE);
         if (image.unpacked_len > MAX_UNPACKED)
             panic("dom0 kernel (module 0): claims to unpack to %lu MiB\n",
                   image.unpacked_len >> 20);
-        while ((PAGE_SIZE << *order) < image.unpacked_len)
-            (*order)++;
-        struct page_info *pg = heap_alloc_pages(*order, 0);
+        unsigned int order = 0;
+        while ((PAGE_SIZE << order) < image.unpacked_len)
+            order++;
+        *n_unpacked = frames(image.unpacked_len);
+        struct page_info *pg = heap_alloc_pages(order, 0);
+        if (pg)
+            free_tail(pg, order, *n_unpacked);
         if (!pg || !scratch)
             panic("no memory to unpack dom0's kernel (%lu MiB)\n", image.unpacked_len >> 20);
         unpacked = page_to_virt(pg);
-        if (kernel_image_unpack(&image, unpacked, PAGE_SIZE << *order, &len, scratch,
+        if (kernel_image_unpack(&image, unpacked, *n_unpacked << PAGE_SHIFT, &len, scratch,
                                 KERNEL_IMAGE_SCRATCH_SIZE, &reason))
             panic("dom0 kernel (module 0): %s\n", reason);
         mm_free(scratch);
@@ -306,23 +320,23 @@ void dom0_build(void)
     struct xen_notes notes;
     struct layout l = {0};
     struct elf elf;
-    unsigned int order;
     const struct boot_module *initrd = &boot_info.module[1];
     uint64_t initrd_len = boot_info.n_modules > 1 ? initrd->len : 0;
     unsigned int n_vcpus = boot_options.dom0_max_vcpus ? MIN(boot_options.dom0_max_vcpus, 1u) : 1;
 
-    void *unpacked = open_kernel(&elf, &notes, &order);
+    uint64_t n_unpacked;
+    void *unpacked = open_kernel(&elf, &notes, &n_unpacked);
     int rc = domain_create(0, no_handle, 0, n_vcpus, 4095, 64, 1024, true, &dom0);
     if (rc || !vcpu_create(dom0, 0))
         panic("dom0 cannot be created (%d)\n", rc);
     dom0->max_pages =
         boot_options.dom0_mem_max ? boot_options.dom0_mem_max >> PAGE_SHIFT : 0xffffffff;
     dom0_grant_rights(dom0);
-    l.n_pages = choose_size();
+    l.n_pages = choose_size(n_unpacked);
     p2m = mm_alloc(l.n_pages * 8);
     if (!p2m)
         panic("no memory for dom0's p2m\n");
-    l.n_pages = MIN(l.n_pages, choose_size());
+    l.n_pages = MIN(l.n_pages, choose_size(n_unpacked));
     populate(dom0, l.n_pages);
     plan(&l, &notes, initrd_len);
     load_segments(&elf, &notes);
@@ -337,7 +351,8 @@ void dom0_build(void)
     printk(LOG_INFO, "dom0: %lu MiB, ramdisk %lu KiB, page tables %lu, p2m at %#lx\n",
            l.n_pages >> 8, initrd_len >> 10, l.n_pt + l.n_p2m_pt, l.p2m_va);
     if (unpacked)
-        heap_free_pages(virt_to_page(unpacked), order);
+        for (uint64_t i = 0; i < n_unpacked; i++)
+            heap_free_pages(virt_to_page(unpacked) + i, 0);
     mm_free(p2m);
     p2m = NULL;
 }

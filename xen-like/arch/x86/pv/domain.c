@@ -4,6 +4,7 @@
 #include "arch/fpu.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
+#include "arch/trap.h"
 #include "arch/vcpu_areas.h"
 #include "console.h"
 #include "guest.h"
@@ -64,18 +65,29 @@ static void drop_l4(struct vcpu *v, paddr_t *cr3)
     }
 }
 
+/* What could fault in the hypervisor when it is loaded, or name its memory, is refused. */
+static bool context_ok(const vcpu_guest_context_t *c)
+{
+    bool in_kernel = c->flags & VGCF_in_kernel, has_user_tables = c->ctrlreg[1] & 1;
+
+    return c->gdt_ents <= 14 * 512 && c->ldt_ents <= 8192 && !(c->ldt_base & (PAGE_SIZE - 1)) &&
+           guest_range_ok(c->ldt_base, c->ldt_ents * 8) && pv_stack_ok(c->kernel_sp) &&
+           pv_callback_ok(c->event_callback_eip) && pv_callback_ok(c->failsafe_callback_eip) &&
+           pv_callback_ok(c->syscall_callback_eip) && pv_canonical(c->fs_base) &&
+           pv_canonical(c->gs_base_kernel) && pv_canonical(c->gs_base_user) &&
+           (in_kernel || has_user_tables);
+}
+
 int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
 {
     struct domain *d = v->domain;
     mfn_t l4 = MFN(c->ctrlreg[3] >> PAGE_SHIFT), user = MFN(c->ctrlreg[1] >> PAGE_SHIFT);
     uint64_t frames[14];
 
-    if (c->gdt_ents > 14 * 512 || c->ldt_ents > 8192 || (c->kernel_sp & ~15ul) >> 43 == 0x1ffff0 ||
-        !guest_range_ok(c->event_callback_eip, 1) || !guest_range_ok(c->failsafe_callback_eip, 1) ||
-        !guest_range_ok(c->syscall_callback_eip, 1))
+    if (!context_ok(c))
         return -EINVAL;
-    int rc = page_get_table(d, l4, PGT_L4, true);
-    if (rc)
+    int rc = deferred_put_run(current);
+    if (rc || (rc = page_get_table(d, l4, PGT_L4, true)))
         return rc;
     if ((c->ctrlreg[1] & 1) && (rc = page_get_table(d, user, PGT_L4, true))) {
         page_put_table(current, mfn_to_page(l4));
@@ -137,7 +149,7 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
         v->arch.traps[i] =
             (struct trap_gate){c->trap_ctxt[i].address, c->trap_ctxt[i].cs, c->trap_ctxt[i].flags};
     if (c->flags & VGCF_i387_valid)
-        memcpy(v->arch.fpu, &c->fpu_ctxt, sizeof(c->fpu_ctxt));
+        fpu_set_legacy(v, &c->fpu_ctxt);
     v->is_initialised = true;
     return 0;
 }

@@ -186,6 +186,11 @@ bool pv_emulate_privileged(struct vcpu *v, struct regs *r)
         r->rip += i + 1;
         return true;
     }
+    if (insn[i] == 0x0f && insn[i + 1] == 0x01 && insn[i + 2] == 0xd1 &&
+        !(v->arch.cr4 & (1ul << 18))) {
+        pv_inject_trap(r, TRAP_UD, 0); /* xsetbv before the kernel set CR4.OSXSAVE */
+        return true;
+    }
     if (insn[i] != 0x0f || !emulate_0f(v, r, insn + i, rex, &len))
         return false;
     r->rip += i + len;

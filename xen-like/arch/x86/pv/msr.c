@@ -4,12 +4,8 @@
 #include "arch/emulate.h"
 #include "arch/msr.h"
 #include "arch/pv_mm.h"
+#include "arch/trap.h"
 #include "arch/context.h"
-
-static bool canonical(uint64_t a)
-{
-    return (uint64_t)((int64_t)(a << 16) >> 16) == a;
-}
 
 bool pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
@@ -69,7 +65,7 @@ bool pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
     case MSR_FS_BASE:
     case MSR_GS_BASE:
     case MSR_KERNEL_GS_BASE:
-        if (!canonical(val))
+        if (!pv_canonical(val))
             return false;
         cpu_wrmsr(msr, val);
         return true;
