@@ -6,7 +6,8 @@ RT_CFLAGS := $(CSTD) -O2 -g $(WARN) -ffreestanding -fno-pic -fno-stack-protector
              -Ifrontends -Itests/guests \
              -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
 RT_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,frontends/runtime/runtime.ld \
-              -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
+              -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+              -Wl,-z,noexecstack
 
 $(B)/rt/%.o: %.c
 	@mkdir -p $(@D)
@@ -44,3 +45,21 @@ $(NEWLIB)/newlib/libc.a:
 	  CFLAGS_FOR_TARGET='-O2 -mno-red-zone -fno-pic -ffreestanding -mcmodel=kernel -w' >configure.log 2>&1
 	$(MAKE) -C $(B)/newlib all-target-newlib MAKEINFO=true >$(B)/newlib/build.log 2>&1 || \
 	  { tail -20 $(B)/newlib/build.log >&2; exit 1; }
+
+# $(call libc_guest,NAME,SOURCES): $(B)/guests/NAME.elf, a PV kernel whose main() has Newlib below it.
+# Compiled with SSE, which Newlib's printf needs; the runtime itself keeps to general registers, so
+# that its trap entries need not save more.
+LIBC_CFLAGS := $(filter-out -mgeneral-regs-only,$(RT_CFLAGS)) -isystem $(NEWLIB)/newlib/targ-include \
+               -isystem $(B)/newlib/source/newlib/libc/include
+$(B)/rtc/%.o: %.c $(NEWLIB)/newlib/libc.a
+	@mkdir -p $(@D)
+	$(CC) $(LIBC_CFLAGS) -MMD -MP -c -o $@ $<
+define libc_guest
+$(B)/guests/$(1).elf: $(patsubst %,$(B)/rtc/%.o,$(basename $(2) frontends/runtime/libc.c)) \
+                      $(filter-out %/string.o,$(RUNTIME_OBJECTS)) frontends/runtime/runtime.ld
+	$(CC) $(RT_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(NEWLIB)/newlib/libc.a -lgcc
+MICRO_GUESTS += $(B)/guests/$(1).elf
+ALL += $(B)/guests/$(1).elf
+endef
+
+$(eval $(call libc_guest,hello_libc,frontends/examples/hello_libc.c))
