@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# The micro-guest that measures hypercalls and traps: $(B)/guests/bench_micro.elf.
+$(eval $(call micro_guest,bench_micro,tests/bench/micro/micro.c))
