@@ -125,7 +125,14 @@ static int check_descriptor(struct checker *checker, uint64_t item, bool is_used
     }
     if (!is_used) {
         report(checker, "descriptor 0x%08x is in use and marked free", address);
-        return 0;
+        if (!checker->check->repair)
+            return 0;
+        if (!bit_get(checker->named, item)) {
+            inode.fd.link_count = 0;
+            repaired(checker, inode_write(volume, &inode));
+            return 0;
+        }
+        repaired(checker, resource_mark_used(volume, &volume->fdc, item));
     }
     if (!bit_get(checker->named, item)) {
         report(checker, "file 0x%08x has no name", address);

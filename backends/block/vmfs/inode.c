@@ -32,16 +32,16 @@ static int check(struct vmfs_volume *volume, const struct vmfs_inode *inode, uin
 {
     const struct vmfs_fd *fd = &inode->fd;
     uint64_t unit = fd->unit_size;
+    bool in_place = fd->lock.type == VMFS_LOCK_FD && fd->lock.address == inode->offset;
 
-    if (fd->lock.type != VMFS_LOCK_FD || fd->lock.address != inode->offset ||
-        fd->address != address)
+    if (in_place && fd->link_count == 0)
+        return vmfs_fail(volume, -ENOENT, "descriptor 0x%08x is not in use", address);
+    if (!in_place || fd->address != address)
         return vmfs_fail(volume, -EUCLEAN,
                          "descriptor 0x%08x at 0x%llx is not what it should be (type 0x%x, own "
                          "address 0x%llx, id 0x%08x)",
                          address, (unsigned long long)inode->offset, fd->lock.type,
                          (unsigned long long)fd->lock.address, fd->address);
-    if (fd->link_count == 0)
-        return vmfs_fail(volume, -ENOENT, "descriptor 0x%08x is not in use", address);
     if (fd->zla == VMFS_ZLA_RESIDENT) {
         if (fd->length > VMFS5_RESIDENT_MAX)
             return vmfs_fail(volume, -EUCLEAN, "descriptor 0x%08x: %llu resident bytes", address,

@@ -121,6 +121,8 @@ int resource_alloc(struct vmfs_volume *volume, struct vmfs_resource *resource, u
                    uint64_t *first, uint32_t *got, uint32_t *generation);
 int resource_free(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t first,
                   uint32_t count);
+/* Marks one item used, whatever it was: for repairs. */
+int resource_mark_used(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t item);
 int resource_count_free(struct vmfs_volume *volume, struct vmfs_resource *resource,
                         uint64_t *free_count);
 uint32_t resource_address(const struct vmfs_resource *resource, uint64_t item);

@@ -259,6 +259,25 @@ int resource_free(struct vmfs_volume *volume, struct vmfs_resource *resource, ui
     return rc;
 }
 
+int resource_mark_used(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t item)
+{
+    struct vmfs_cluster cluster;
+    uint64_t offset;
+    int rc = vmfs_begin(volume);
+
+    if (rc != 0)
+        return rc;
+    rc = cluster_lock(volume, resource, (uint32_t)(item / resource->per_cluster), &cluster, &offset);
+    if (rc == 0 && cluster_bit(&cluster, (uint32_t)(item % resource->per_cluster))) {
+        cluster_set_bit(&cluster, (uint32_t)(item % resource->per_cluster), false);
+        cluster.free -= cluster.free > 0;
+    }
+    if (rc == 0)
+        rc = cluster_unlock(volume, &cluster, offset);
+    vmfs_end(volume);
+    return rc;
+}
+
 int resource_count_free(struct vmfs_volume *volume, struct vmfs_resource *resource,
                         uint64_t *free_count)
 {

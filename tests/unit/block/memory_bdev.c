@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* A disk in memory. */
+#include "memory_bdev.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static struct memory_bdev *memory_of(struct bdev *dev)
+{
+    return (struct memory_bdev *)dev;
+}
+
+static void keep(struct memory_write **list, unsigned *count, unsigned *room, uint64_t offset,
+                 const void *data, size_t length)
+{
+    if (*count == *room) {
+        *room = *room == 0 ? 64 : *room * 2;
+        *list = realloc(*list, *room * sizeof(**list));
+    }
+    (*list)[*count].offset = offset;
+    (*list)[*count].length = length;
+    (*list)[*count].data = length == 0 ? NULL : malloc(length);
+    if (length > 0)
+        memcpy((*list)[*count].data, data, length);
+    (*count)++;
+}
+
+static void drop(struct memory_write *list, unsigned *count)
+{
+    for (unsigned i = 0; i < *count; i++)
+        free(list[i].data);
+    *count = 0;
+}
+
+static bool fails(struct memory_bdev *memory)
+{
+    if (memory->fail_after < 0)
+        return false;
+    if (memory->fail_after == 0)
+        return true;
+    memory->fail_after--;
+    return false;
+}
+
+static int memory_read(struct bdev *dev, uint64_t offset, void *buffer, size_t length)
+{
+    if (fails(memory_of(dev)))
+        return -EIO;
+    memcpy(buffer, memory_of(dev)->bytes + offset, length);
+    return 0;
+}
+
+static int memory_write(struct bdev *dev, uint64_t offset, const void *buffer, size_t length)
+{
+    struct memory_bdev *memory = memory_of(dev);
+
+    if (fails(memory))
+        return -EIO;
+    if (memory->recording)
+        keep(&memory->log, &memory->log_count, &memory->log_room, offset, buffer, length);
+    if (memory->undoing)
+        keep(&memory->undo, &memory->undo_count, &memory->undo_room, offset,
+             memory->bytes + offset, length);
+    memcpy(memory->bytes + offset, buffer, length);
+    return 0;
+}
+
+static int memory_flush(struct bdev *dev)
+{
+    struct memory_bdev *memory = memory_of(dev);
+
+    if (fails(memory))
+        return -EIO;
+    if (memory->recording)
+        keep(&memory->log, &memory->log_count, &memory->log_room, 0, NULL, 0);
+    return 0;
+}
+
+static const struct bdev_ops memory_ops = {
+    .read = memory_read,
+    .write = memory_write,
+    .flush = memory_flush,
+};
+
+struct memory_bdev *memory_bdev_new(uint64_t size)
+{
+    struct memory_bdev *memory = calloc(1, sizeof(*memory));
+
+    memory->dev.ops = &memory_ops;
+    memory->dev.size = size;
+    memory->dev.fd = -1;
+    strcpy(memory->dev.name, "memory");
+    memory->fail_after = -1;
+    memory->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory->bytes == MAP_FAILED)
+        abort();
+    return memory;
+}
+
+void memory_bdev_free(struct memory_bdev *memory)
+{
+    drop(memory->log, &memory->log_count);
+    drop(memory->undo, &memory->undo_count);
+    free(memory->log);
+    free(memory->undo);
+    munmap(memory->bytes, memory->dev.size);
+    free(memory);
+}
+
+void memory_bdev_record(struct memory_bdev *memory)
+{
+    drop(memory->log, &memory->log_count);
+    memory->recording = true;
+}
+
+void memory_bdev_mark(struct memory_bdev *memory)
+{
+    drop(memory->undo, &memory->undo_count);
+    memory->undoing = true;
+}
+
+void memory_bdev_rollback(struct memory_bdev *memory)
+{
+    for (unsigned i = memory->undo_count; i-- > 0;)
+        memcpy(memory->bytes + memory->undo[i].offset, memory->undo[i].data,
+               memory->undo[i].length);
+    drop(memory->undo, &memory->undo_count);
+    memory->undoing = false;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* A disk in memory that records its writes, goes back in time and fails on demand. */
+#ifndef TESTS_UNIT_BLOCK_MEMORY_BDEV_H
+#define TESTS_UNIT_BLOCK_MEMORY_BDEV_H
+
+#include "block/bdev.h"
+
+/* One recorded write; length 0 is a flush. */
+struct memory_write {
+    uint64_t offset;
+    size_t length;
+    uint8_t *data;
+};
+
+struct memory_bdev {
+    struct bdev dev;
+    uint8_t *bytes;
+    bool recording;
+    struct memory_write *log;
+    unsigned log_count, log_room;
+    bool undoing;
+    struct memory_write *undo;
+    unsigned undo_count, undo_room;
+    int fail_after; /* this many more transfers, then every one fails with -EIO; -1: never */
+};
+
+struct memory_bdev *memory_bdev_new(uint64_t size);
+void memory_bdev_free(struct memory_bdev *memory);
+/* Forgets the log and starts recording. */
+void memory_bdev_record(struct memory_bdev *memory);
+/* From now on old contents are kept; memory_bdev_rollback() brings them back. */
+void memory_bdev_mark(struct memory_bdev *memory);
+void memory_bdev_rollback(struct memory_bdev *memory);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Power cuts: a run of changes is recorded; then, for every point between two of its writes, the
+ * disk is put together as a cut at that point could have left it: all writes up to there, or, of
+ * those after the last flush, a random choice, the sectors of each chosen at random too. Every such
+ * disk must open, be mended by the checker so that a second check finds nothing, and hold all data
+ * that had been acknowledged by then.
+ */
+#include "memory_bdev.h"
+
+#include "block/vmfs/vmfs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define MIB        (1ull << 20)
+#define MAX_CLAIMS 32
+#define TORN_RUNS  6
+
+/* What must be readable once the log had this many entries. */
+struct claim {
+    unsigned since, until; /* log positions; until 0 = for good */
+    char path[32];
+    uint64_t offset;
+    size_t length;
+    uint32_t seed;
+};
+
+static struct claim claims[MAX_CLAIMS];
+static unsigned claim_count;
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    return *state;
+}
+
+static void fill(uint8_t *buffer, size_t length, uint32_t seed)
+{
+    uint32_t state = seed * 2654435761u + 1;
+
+    for (size_t i = 0; i < length; i++)
+        buffer[i] = (uint8_t)next_random(&state);
+}
+
+static struct vmfs_volume *open_volume(struct memory_bdev *memory)
+{
+    struct bdev *dev = &memory->dev;
+    char error[VMFS_ERROR_MAX] = "";
+    struct vmfs_volume *volume;
+    int rc = vmfs_open(&dev, 1, VMFS_OPEN_WRITE, &volume, error);
+
+    if (rc != 0)
+        fail_msg("volume does not open: %s", error);
+    return volume;
+}
+
+static void write_and_claim(struct memory_bdev *memory, struct vmfs_volume *volume,
+                            struct vmfs_file *file, const char *path, uint64_t offset,
+                            size_t length, uint32_t seed)
+{
+    struct claim *claim = &claims[claim_count++];
+    uint8_t *buffer = malloc(length);
+
+    fill(buffer, length, seed);
+    assert_int_equal(vmfs_file_write(file, offset, buffer, length), 0);
+    assert_int_equal(vmfs_flush(volume), 0);
+    free(buffer);
+    *claim = (struct claim){
+        .since = memory->log_count, .offset = offset, .length = length, .seed = seed};
+    strcpy(claim->path, path);
+}
+
+/* Claims on a path end where work that removes or renames it begins. */
+static void end_claims(struct memory_bdev *memory, const char *path)
+{
+    for (unsigned i = 0; i < claim_count; i++) {
+        if (strcmp(claims[i].path, path) == 0 && claims[i].until == 0)
+            claims[i].until = memory->log_count;
+    }
+}
+
+/* The recorded run: everything a datastore's life has, small. */
+static void live(struct memory_bdev *memory)
+{
+    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_file *thin, *thick, *small, *large;
+
+    assert_int_equal(vmfs_mkdir(volume, "d"), 0);
+    assert_int_equal(vmfs_file_create(volume, "d/thin", 20 * MIB, VMFS_THIN, NULL, NULL, &thin), 0);
+    write_and_claim(memory, volume, thin, "d/thin", 3 * MIB + 512, 1024, 1);
+    write_and_claim(memory, volume, thin, "d/thin", 5 * MIB - 4096, 8192, 2);
+    write_and_claim(memory, volume, thin, "d/thin", 9 * MIB + 100, 700, 3);
+    assert_int_equal(
+        vmfs_file_create(volume, "d/thick", 3 * MIB, VMFS_ZEROEDTHICK, NULL, NULL, &thick), 0);
+    write_and_claim(memory, volume, thick, "d/thick", MIB + 4096, 4096, 4);
+    assert_int_equal(vmfs_file_create(volume, "d/small", 600, VMFS_THIN, NULL, NULL, &small), 0);
+    write_and_claim(memory, volume, small, "d/small", 0, 600, 5);
+    vmfs_file_close(small);
+    /* Mapped by pointer blocks. */
+    assert_int_equal(
+        vmfs_file_create(volume, "d/large", 3000 * MIB, VMFS_THIN, NULL, NULL, &large), 0);
+    write_and_claim(memory, volume, large, "d/large", 2500 * MIB, 512, 6);
+    write_and_claim(memory, volume, large, "d/large", 100 * MIB, 512, 7);
+    write_and_claim(memory, volume, large, "d/large", 101 * MIB, 512, 8);
+    vmfs_file_close(large);
+    assert_int_equal(vmfs_file_extend(thin, 24 * MIB, VMFS_THIN, NULL, NULL), 0);
+    write_and_claim(memory, volume, thin, "d/thin", 23 * MIB, 512, 9);
+    vmfs_file_close(thin);
+    vmfs_file_close(thick);
+    end_claims(memory, "d/thick");
+    assert_int_equal(vmfs_remove(volume, "d/thick"), 0);
+    end_claims(memory, "d/small");
+    assert_int_equal(vmfs_rename(volume, "d/small", "renamed"), 0);
+    assert_int_equal(vmfs_mkdir(volume, "d/sub"), 0);
+    assert_int_equal(vmfs_remove(volume, "d/sub"), 0);
+    vmfs_close(volume);
+}
+
+static void apply(struct memory_bdev *memory, const struct memory_write *entry)
+{
+    if (entry->length > 0)
+        memory->dev.ops->write(&memory->dev, entry->offset, entry->data, entry->length);
+}
+
+/* Applies some sectors of a write. */
+static void apply_torn(struct memory_bdev *memory, const struct memory_write *entry,
+                       uint32_t *random)
+{
+    uint32_t choice = next_random(random) % 3;
+
+    if (choice == 0)
+        return;
+    for (size_t at = 0; at < entry->length; at += BDEV_SECTOR) {
+        if (choice == 1 || next_random(random) % 2 == 0)
+            memory->dev.ops->write(&memory->dev, entry->offset + at, entry->data + at, BDEV_SECTOR);
+    }
+}
+
+static void check_claims(struct vmfs_volume *volume, unsigned cut)
+{
+    static uint8_t want[8192], have[8192];
+
+    for (unsigned i = 0; i < claim_count; i++) {
+        const struct claim *claim = &claims[i];
+        struct vmfs_file *file;
+
+        if (cut < claim->since || (claim->until != 0 && cut > claim->until))
+            continue;
+        if (vmfs_file_open(volume, claim->path, VMFS_SHARE_NONE, &file) != 0)
+            fail_msg("cut %u: %s: %s", cut, claim->path, vmfs_error(volume));
+        fill(want, claim->length, claim->seed);
+        if (vmfs_file_read(file, claim->offset, have, claim->length) != 0)
+            fail_msg("cut %u: %s: %s", cut, claim->path, vmfs_error(volume));
+        if (memcmp(want, have, claim->length) != 0)
+            fail_msg("cut %u: %s lost acknowledged data at %llu", cut, claim->path,
+                     (unsigned long long)claim->offset);
+        vmfs_file_close(file);
+    }
+}
+
+static void print_finding(void *context, const char *finding)
+{
+    (void)context;
+    print_message("left after repair: %s\n", finding);
+}
+
+/* Opens what the cut left, mends it, checks it again and reads what was promised. */
+static void survive(struct memory_bdev *memory, unsigned cut)
+{
+    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_check repair = {.repair = true}, again = {.report = print_finding};
+
+    if (vmfs_check(volume, &repair) != 0)
+        fail_msg("cut %u: check: %s", cut, vmfs_error(volume));
+    if (vmfs_check(volume, &again) != 0 || again.findings != 0)
+        fail_msg("cut %u: %u findings left after repair", cut, again.findings);
+    check_claims(volume, cut);
+    vmfs_close(volume);
+}
+
+static void test_every_cut(void **state)
+{
+    struct memory_bdev *memory = memory_bdev_new(280 * MIB);
+    char error[VMFS_ERROR_MAX] = "";
+    uint32_t random = 12345;
+    unsigned last_flush = 0;
+
+    (void)state;
+    assert_int_equal(vmfs_mkfs(&memory->dev, &(struct vmfs_mkfs){.label = "cut"}, error), 0);
+    memory_bdev_mark(memory);
+    memory_bdev_record(memory);
+    live(memory);
+    memory->recording = false;
+    memory_bdev_rollback(memory);
+    print_message("%u writes and flushes\n", memory->log_count);
+
+    for (unsigned cut = 0; cut <= memory->log_count; cut++) {
+        if (cut > 0 && memory->log[cut - 1].length == 0)
+            last_flush = cut;
+        for (unsigned run = 0; run <= TORN_RUNS; run++) {
+            if (run > 0 && last_flush == cut)
+                break; /* nothing in flight */
+            memory_bdev_mark(memory);
+            for (unsigned i = 0; i < (run == 0 ? cut : last_flush); i++)
+                apply(memory, &memory->log[i]);
+            for (unsigned i = last_flush; i < cut && run > 0; i++)
+                apply_torn(memory, &memory->log[i], &random);
+            survive(memory, cut);
+            memory_bdev_rollback(memory);
+        }
+    }
+    memory_bdev_free(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_cut),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
