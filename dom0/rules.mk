@@ -20,13 +20,24 @@ PACKROOT     := dom0/image/packroot -D DEBS=$(DEBS) -D B=$(B) -D SERVICES=dom0/s
 $(GUEST_INITRD): dom0/image/guest-initrd.manifest $(GUEST_PARTS)
 	@mkdir -p $(@D)
 	$(PACKROOT) --cpio $@ $<
-$(GUEST_ROOT): dom0/image/guest-root.manifest $(GUEST_PARTS) dom0/services/corbel-lease
+$(GUEST_ROOT): dom0/image/guest-root.manifest $(GUEST_PARTS) dom0/services/corbel-lease dom0/services/functions.sh
 	@mkdir -p $(@D)
 	$(PACKROOT) --tree $@.tree $<
 	rm -f $@
 	mke2fs -q -t ext4 -d $@.tree -E root_owner=0:0 -O ^metadata_csum_seed $@ $(GUEST_ROOT_SIZE)
 	rm -rf $@.tree
 GUEST_ROOT_SIZE := 64M
+
+# The demonstration's disk: a VMFS-5 volume made by our tool, with each guest's root on a VMDK.
+DEMO_VOLUME := $(B)/demo/volume.img
+$(DEMO_VOLUME): $(GUEST_ROOT) $(B)/bin/vmfstool
+	@mkdir -p $(@D)
+	rm -f $@ && truncate -s 600M $@
+	$(B)/bin/vmfstool -C vmfs5 -S demo-ds $@
+	$(B)/bin/vmfstool --device $@ mkdir demo
+	$(B)/bin/vmfstool --device $@ -i $(GUEST_ROOT) -d thin demo/demo.vmdk
+	$(B)/bin/vmfstool --device $@ -i $(GUEST_ROOT) -d zeroedthick demo/demo2.vmdk
+	$(B)/bin/vmfstool --device $@ check /
 
 DOM0_MANIFESTS := dom0/image/dom0.manifest dom0/image/modules.manifest
 DOM0_SERVICES  := $(wildcard dom0/services/* dom0/services/*/*)
@@ -49,3 +60,9 @@ $(ISO): $(ISO_HV) $(DOM0_INITRD) $(DOM0_KERNEL) dom0/image/mkiso dom0/image/grub
 .PHONY: iso
 ## iso: build/corbel.iso, which boots by GRUB on BIOS firmware
 iso: $(ISO)
+
+.PHONY: run demo-volume
+demo-volume: $(DEMO_VOLUME)
+## run: boot the ISO in QEMU: a shell in dom0, or without a terminal the whole demonstration
+run: $$(ALL) $(ISO) $(DEMO_VOLUME)
+	@dom0/run --build $(B)

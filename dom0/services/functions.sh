@@ -39,3 +39,10 @@ is_control_domain()
 {
     [ -r /proc/xen/capabilities ] && grep -q control_d /proc/xen/capabilities
 }
+
+# http_get ADDRESS PORT PATH: prints what a web server answers. By nc: busybox's own wget is linked
+# statically and dies in the resolver.
+http_get()
+{
+    printf 'GET %s HTTP/1.0\r\n\r\n' "$3" | nc -w 30 "$1" "$2" | sed '1,/^\r*$/d'
+}
