@@ -11,6 +11,10 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 CC      ?= gcc
+# V=1 shows whole commands; otherwise a word and the file made.
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+say      = $(if $(filter 1,$(V)),@:,@printf '  %-5s %s\n')
 DEBUG   ?= 0
 WARN    := -Wall -Wextra $(if $(CI),-Werror)
 CSTD    := -std=gnu17
@@ -31,31 +35,36 @@ all:
 define program
 $(B)/bin/$(1): $(patsubst %.c,$(B)/obj/%.o,$(2))
 	@mkdir -p $$(@D)
-	$(CC) $(PROG_CFLAGS) -o $$@ $$^ $(3)
+	$$(call say) LINK $$@
+	$$(Q)$(CC) $(PROG_CFLAGS) -o $$@ $$^ $(3)
 ALL += $(B)/bin/$(1)
 endef
 # $(call unit_test,NAME,SOURCES,LIBS,EXTRA_CFLAGS): $(B)/unit/NAME, cmocka under ASan and UBSan.
 define unit_test
 $(B)/unit/$(1): $(patsubst %.c,$(B)/san/$(1)/%.o,$(2))
 	@mkdir -p $$(@D)
-	$(CC) $(SAN_CFLAGS) -o $$@ $$^ -lcmocka $(3)
+	$$(call say) LINK $$@
+	$$(Q)$(CC) $(SAN_CFLAGS) -o $$@ $$^ -lcmocka $(3)
 $(B)/san/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$(CC) $(SAN_CFLAGS) $(4) -MMD -MP -c -o $$@ $$<
+	$$(call say) CC $$@
+	$$(Q)$(CC) $(SAN_CFLAGS) $(4) -MMD -MP -c -o $$@ $$<
 UNIT_TESTS += $(B)/unit/$(1)
 endef
 # $(call fuzzer,NAME,SOURCES,LIBS,EXTRA_CFLAGS): $(B)/fuzz/NAME, libFuzzer by clang.
 define fuzzer
 $(B)/fuzz/$(1): $(2)
 	@mkdir -p $$(@D)
-	clang $(CSTD) -O1 -g -Wall -Wextra -D_GNU_SOURCE -DCORBEL_HOST -I. -Itools/libs -Ibackends $(4) \
+	$$(call say) FUZZ $$@
+	$$(Q)clang $(CSTD) -O1 -g -Wall -Wextra -D_GNU_SOURCE -DCORBEL_HOST -I. -Itools/libs -Ibackends $(4) \
 	  -fsanitize=fuzzer,address,undefined -o $$@ $(2) $(3)
 FUZZERS += $(B)/fuzz/$(1)
 endef
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(PROG_CFLAGS) -MMD -MP -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(PROG_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Debian packages first: make builds this empty file, which installs what is missing, and then reads
 # all rules anew, so that they find the compilers and headers they ask about.

@@ -18,28 +18,31 @@ $(B)/hv/inc/.stamp:
 
 $(B)/hv/inc/offsets.h: xen-like/arch/x86/offsets.c $(wildcard xen-like/include/*.h xen-like/include/*/*.h) $(B)/hv/inc/.stamp
 	@mkdir -p $(@D)
-	$(HV_CC) $(HV_CFLAGS) -S -o $(@D)/offsets.s $<
-	sed -n 's/^.*->\([A-Z_a-z0-9]*\) \$$\?\(-\?[0-9]*\).*$$/#define \1 \2/p' $(@D)/offsets.s > $@
+	$(Q)$(HV_CC) $(HV_CFLAGS) -S -o $(@D)/offsets.s $<
+	$(Q)sed -n 's/^.*->\([A-Z_a-z0-9]*\) \$$\?\(-\?[0-9]*\).*$$/#define \1 \2/p' $(@D)/offsets.s > $@
 
 $(B)/hv/%.o: %.c $(B)/hv/inc/.stamp
 	@mkdir -p $(@D)
-	$(HV_CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(HV_CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/hv/%.o: %.S $(B)/hv/inc/offsets.h
 	@mkdir -p $(@D)
-	$(HV_CC) $(filter-out -include xen-like/include/hidden.h,$(HV_CFLAGS)) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+	$(say) AS $@
+	$(Q)$(HV_CC) $(filter-out -include xen-like/include/hidden.h,$(HV_CFLAGS)) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
 HV_LINK = $(HV_CC) -nostdlib -static -no-pie -Wl,-T,$(HV_LDS) -Wl,-z,max-page-size=4096 -Wl,--build-id=sha1 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 # Two links: the first gives the addresses, from which the symbol table of the second is made.
 $(B)/hv/symbols.o: $(HV_OBJ) $(HV_LDS) tools/build/symbols.sh
-	sh tools/build/symbols.sh /dev/null > $(B)/hv/symbols0.S
-	$(HV_CC) -c -o $(B)/hv/symbols0.o $(B)/hv/symbols0.S
-	$(HV_LINK) -o $(B)/hv/pass1.elf $(HV_OBJ) $(B)/hv/symbols0.o
-	nm -n $(B)/hv/pass1.elf | sh tools/build/symbols.sh /dev/stdin > $(B)/hv/symbols.S
-	$(HV_CC) -c -o $@ $(B)/hv/symbols.S
+	$(Q)sh tools/build/symbols.sh /dev/null > $(B)/hv/symbols0.S
+	$(Q)$(HV_CC) -c -o $(B)/hv/symbols0.o $(B)/hv/symbols0.S
+	$(Q)$(HV_LINK) -o $(B)/hv/pass1.elf $(HV_OBJ) $(B)/hv/symbols0.o
+	$(Q)nm -n $(B)/hv/pass1.elf | sh tools/build/symbols.sh /dev/stdin > $(B)/hv/symbols.S
+	$(Q)$(HV_CC) -c -o $@ $(B)/hv/symbols.S
 $(B)/corbel.elf64: $(HV_OBJ) $(B)/hv/symbols.o $(HV_LDS)
-	$(HV_LINK) -o $@ $(HV_OBJ) $(B)/hv/symbols.o
+	$(Q)$(HV_LINK) -o $@ $(HV_OBJ) $(B)/hv/symbols.o
 $(B)/corbel: $(B)/corbel.elf64 xen-like/arch/x86/boot/wrap.s
-	objcopy -O binary $< $(B)/hv/corbel.bin
-	as --32 -I $(B)/hv --defsym BSS_END=0x$$(nm $< | sed -n 's/^ffff82d0\(8[0-9a-f]*\) . __image_end$$/\1/p') -o $(B)/hv/wrap.o xen-like/arch/x86/boot/wrap.s
-	ld -m elf_i386 -n -Ttext=0x200000 -e 0x$$(nm $< | sed -n 's/^ffff82d08\([0-9a-f]*\) . _start$$/\1/p') --no-warn-rwx-segments -o $@ $(B)/hv/wrap.o
+	$(say) LINK $@
+	$(Q)objcopy -O binary $< $(B)/hv/corbel.bin
+	$(Q)as --32 -I $(B)/hv --defsym BSS_END=0x$$(nm $< | sed -n 's/^ffff82d0\(8[0-9a-f]*\) . __image_end$$/\1/p') -o $(B)/hv/wrap.o xen-like/arch/x86/boot/wrap.s
+	$(Q)ld -m elf_i386 -n -Ttext=0x200000 -e 0x$$(nm $< | sed -n 's/^ffff82d08\([0-9a-f]*\) . _start$$/\1/p') --no-warn-rwx-segments -o $@ $(B)/hv/wrap.o
 ALL += $(B)/corbel

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The ELF32 container: QEMU's multiboot loader takes no ELF64, so the linked image is carried as bytes.
-    .section .text, "awx"
+    .text
     # The multiboot 2 header must lie at a multiple of 8 in the file, which follows this alignment.
     .balign 16
 image:
