@@ -72,13 +72,17 @@ int deferred_put_run(struct vcpu *v);
  * -EBUSY. */
 int l1e_get(uint64_t l1e, struct domain *mapper, struct domain *owner);
 void l1e_put(uint64_t l1e, struct domain *mapper);
-/* The entry as the CPU shall see it. */
+/*
+ * The entry as the CPU shall see it. Guests read entries as we stored them and write them back: one
+ * that carries our mark is still the kernel's, although U is set in it.
+ */
 static inline uint64_t l1e_adjust(uint64_t l1e)
 {
     if (!(l1e & PTE_P))
         return l1e;
-    l1e &= ~PTE_GUEST_KERNEL;
-    return l1e & PTE_U ? l1e | PTE_G : (l1e & ~PTE_G) | PTE_U | PTE_GUEST_KERNEL;
+    if ((l1e & (PTE_U | PTE_GUEST_KERNEL)) == PTE_U)
+        return l1e | PTE_G;
+    return (l1e & ~PTE_G) | PTE_U | PTE_GUEST_KERNEL;
 }
 
 /*
