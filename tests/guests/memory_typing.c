@@ -245,6 +245,17 @@ BEHAVIOUR(user_bit_forced,
     EXPECT(tree_free(&tree), 0);
 }
 
+BEHAVIOUR(kernel_mark, "a kernel's entry written back as it was read stays a kernel's: never global")
+{
+    void *page = page_alloc();
+    uint64_t *entry = pte_find(page, 1), before = *entry;
+
+    EXPECT(pte_set(page, before), 0);
+    EXPECT(*entry, before);
+    EXPECT(*entry & 0x100, 0);
+    page_free(page);
+}
+
 BEHAVIOUR(preserve_ad,
           "MMU_PT_UPDATE_PRESERVE_AD keeps accessed and dirty bits; a normal update does not")
 {
