@@ -82,6 +82,16 @@ long pte_set(const void *address, uint64_t pte)
     return hypercall3(__HYPERVISOR_update_va_mapping, arg(address), pte, UVMF_INVLPG);
 }
 
+void *page_map_frame(uint64_t mfn)
+{
+    void *window = page_alloc();
+    long answer = pte_set(window, pte_make(mfn, PROT_RW));
+
+    if (answer)
+        guest_panic("cannot map frame %lx: %ld", mfn, answer);
+    return window;
+}
+
 long pte_update(const uint64_t *entry, uint64_t value, unsigned int command)
 {
     uint64_t machine = page_mfn(entry) << PAGE_SHIFT | ((uint64_t)entry & (PAGE_SIZE - 1));

@@ -75,6 +75,12 @@ long pte_set(const void *address, uint64_t pte);
 /* Writes any entry by mmu_update with the given MMU_* command; 0 or a negative Xen errno. */
 long pte_update(const uint64_t *entry, uint64_t value, unsigned int command);
 
+/*
+ * Maps a frame the guest may map, read-write, at a pool page's address whose own frame is given up
+ * for that; panics when it is refused. Answers where.
+ */
+void *page_map_frame(uint64_t mfn);
+
 /* Makes a pool page read-only or read-write at its own address. */
 long page_protect(void *page, uint64_t flags);
 

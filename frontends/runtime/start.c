@@ -40,6 +40,7 @@ void guest_end(unsigned int reason)
 {
     struct sched_shutdown shutdown = {.reason = guest_is_dom0() ? SHUTDOWN_reboot : reason};
 
+    console_flush();
     for (;;)
         hypercall2(__HYPERVISOR_sched_op, SCHEDOP_shutdown, arg(&shutdown));
 }

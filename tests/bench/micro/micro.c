@@ -12,6 +12,7 @@
 #include "runtime/paging.h"
 #include "runtime/start.h"
 #include "runtime/trap.h"
+#include "runtime/xenbus.h"
 
 #include <xen/grant_table.h>
 #include <xen/version.h>
@@ -170,10 +171,24 @@ static void measure_user(const char *name, char *code, trap_hook hook)
     print("BENCH %s %lu\n", name, ticks_to_ns(cost[1] - cost[0]) / ROUNDS);
 }
 
+/* Grants name a domain by its number, never by DOMID_SELF: dom0 is 0, a domU asks the store. */
+static domid_t own_domain(void)
+{
+    char text[8];
+    domid_t number = 0;
+
+    if (!xenbus_is_here() || xenbus_read("domid", text, sizeof(text)))
+        return 0;
+    for (const char *at = text; *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (*at - '0');
+    return number;
+}
+
 /* Sets up one grant of our own page to ourselves; answers whether it maps. */
 static bool grant_prepare(void)
 {
     static xen_pfn_t frame;
+    domid_t self = own_domain();
     struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = 1};
     grant_entry_v1_t *table = page_alloc();
 
@@ -182,12 +197,11 @@ static bool grant_prepare(void)
     if (hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, arg(&setup), 1) ||
         setup.status || pte_set(table, pte_make(frame, PROT_RW)))
         return false;
-    /* A domain's own id is not DOMID_SELF here; dom0 is 0. */
     table[9].frame = (uint32_t)page_mfn(page);
-    table[9].domid = 0;
+    table[9].domid = self;
     table[9].flags = GTF_permit_access;
     grant_map = (struct gnttab_map_grant_ref){
-        .host_addr = arg(grant_window), .flags = GNTMAP_host_map, .ref = 9, .dom = 0};
+        .host_addr = arg(grant_window), .flags = GNTMAP_host_map, .ref = 9, .dom = self};
     hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, arg(&grant_map), 1);
     if (grant_map.status)
         return false;
