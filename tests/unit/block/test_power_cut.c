@@ -3,8 +3,8 @@
  * Power cuts: a run of changes is recorded; then, for every point between two of its writes, the
  * disk is put together as a cut at that point could have left it: all writes up to there, or, of
  * those after the last flush, a random choice, the sectors of each chosen at random too. Every such
- * disk must open, be mended by the checker so that a second check finds nothing, and hold all data
- * that had been acknowledged by then.
+ * disk must open, be mended by the checker so that a second check finds nothing, hold all data that
+ * had been acknowledged by then, and show nothing of what the disk held before.
  */
 #include "memory_bdev.h"
 
@@ -165,6 +165,44 @@ static void check_claims(struct vmfs_volume *volume, unsigned cut)
     }
 }
 
+/* Blanks what this path's writes cover within the block. */
+static void blank_claims(const char *path, uint64_t start, uint8_t *block)
+{
+    for (unsigned i = 0; i < claim_count; i++) {
+        uint64_t from = claims[i].offset, to = from + claims[i].length;
+
+        if (strcmp(claims[i].path, path) != 0 || to <= start || from >= start + MIB)
+            continue;
+        from = from < start ? start : from;
+        to = to > start + MIB ? start + MIB : to;
+        memset(block + (from - start), 0, to - from);
+    }
+}
+
+/* Around what was written a file reads as zeros, never as what the disk held before. */
+static void check_no_stale(struct vmfs_volume *volume, unsigned cut)
+{
+    static uint8_t block[MIB];
+
+    for (unsigned i = 0; i < claim_count; i++) {
+        uint64_t start = claims[i].offset / MIB * MIB, length;
+        struct vmfs_file *file;
+
+        if (vmfs_file_open(volume, claims[i].path, VMFS_SHARE_NONE, &file) != 0)
+            continue;
+        length = vmfs_file_length(file);
+        length = start >= length ? 0 : length - start < MIB ? length - start : MIB;
+        memset(block, 0, sizeof(block));
+        if (length > 0 && vmfs_file_read(file, start, block, length) != 0)
+            fail_msg("cut %u: %s: %s", cut, claims[i].path, vmfs_error(volume));
+        vmfs_file_close(file);
+        blank_claims(claims[i].path, start, block);
+        if (block[0] != 0 || memcmp(block, block + 1, MIB - 1) != 0)
+            fail_msg("cut %u: %s shows old contents of the disk near %llu", cut, claims[i].path,
+                     (unsigned long long)claims[i].offset);
+    }
+}
+
 static void print_finding(void *context, const char *finding)
 {
     (void)context;
@@ -182,6 +220,7 @@ static void survive(struct memory_bdev *memory, unsigned cut)
     if (vmfs_check(volume, &again) != 0 || again.findings != 0)
         fail_msg("cut %u: %u findings left after repair", cut, again.findings);
     check_claims(volume, cut);
+    check_no_stale(volume, cut);
     vmfs_close(volume);
 }
 
@@ -193,6 +232,7 @@ static void test_every_cut(void **state)
     unsigned last_flush = 0;
 
     (void)state;
+    memset(memory->bytes, 0xA5, memory->dev.size);
     assert_int_equal(vmfs_mkfs(&memory->dev, &(struct vmfs_mkfs){.label = "cut"}, error), 0);
     memory_bdev_mark(memory);
     memory_bdev_record(memory);
