@@ -248,11 +248,14 @@ BEHAVIOUR(user_bit_forced,
 BEHAVIOUR(kernel_mark, "a kernel's entry written back as it was read stays a kernel's: never global")
 {
     void *page = page_alloc();
-    uint64_t *entry = pte_find(page, 1), before = *entry;
+    uint64_t *entry = pte_find(page, 1), before = *entry, stored;
 
-    EXPECT(pte_set(page, before), 0);
-    EXPECT(*entry, before);
+    EXPECT(pte_set(page, before & ~(PTE_USER | 0x100UL)), 0);
+    stored = *entry;
+    EXPECT(pte_set(page, stored), 0);
+    EXPECT(*entry, stored);
     EXPECT(*entry & 0x100, 0);
+    EXPECT(pte_set(page, before), 0);
     page_free(page);
 }
 
