@@ -61,8 +61,8 @@ static int memory_write(struct bdev *dev, uint64_t offset, const void *buffer, s
     if (memory->recording)
         keep(&memory->log, &memory->log_count, &memory->log_room, offset, buffer, length);
     if (memory->undoing)
-        keep(&memory->undo, &memory->undo_count, &memory->undo_room, offset,
-             memory->bytes + offset, length);
+        keep(&memory->undo, &memory->undo_count, &memory->undo_room, offset, memory->bytes + offset,
+             length);
     memcpy(memory->bytes + offset, buffer, length);
     return 0;
 }

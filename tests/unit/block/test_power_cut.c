@@ -104,8 +104,8 @@ static void live(struct memory_bdev *memory)
     write_and_claim(memory, volume, small, "d/small", 0, 600, 5);
     vmfs_file_close(small);
     /* Mapped by pointer blocks. */
-    assert_int_equal(
-        vmfs_file_create(volume, "d/large", 3000 * MIB, VMFS_THIN, NULL, NULL, &large), 0);
+    assert_int_equal(vmfs_file_create(volume, "d/large", 3000 * MIB, VMFS_THIN, NULL, NULL, &large),
+                     0);
     write_and_claim(memory, volume, large, "d/large", 2500 * MIB, 512, 6);
     write_and_claim(memory, volume, large, "d/large", 100 * MIB, 512, 7);
     write_and_claim(memory, volume, large, "d/large", 101 * MIB, 512, 8);

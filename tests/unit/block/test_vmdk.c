@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* VMDK: descriptors written and parsed, and every way of being wrong; qemu-img's disks read. */
+#include "block/disk.h"
+#include "block/vmdk/descriptor.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static const char good[] = "# Disk DescriptorFile\r\n"
+                           "version=1\r\n"
+                           "encoding=\"windows-1252\"\r\n"
+                           "cid=0deadbee\r\n"
+                           "parentCID=ffffffff\r\n"
+                           "createType=\"twoGbMaxExtentFlat\"\r\n"
+                           "RW 4192256 FLAT \"my disk-f001.vmdk\" 0\r\n"
+                           "RDONLY 100 FLAT \"b.vmdk\" 7\r\n"
+                           "NOACCESS 3 ZERO\r\n"
+                           "ddb.adapterType = \"lsilogic\"\r\n"
+                           "ddb.thinProvisioned = \"1\"\r\n";
+
+static int parse(const char *text, struct vmdk_descriptor *out)
+{
+    char error[VMDK_ERROR_MAX] = "";
+
+    return vmdk_descriptor_parse(text, strlen(text), out, error);
+}
+
+static void test_parse(void **state)
+{
+    struct vmdk_descriptor *d = malloc(sizeof(*d));
+
+    (void)state;
+    assert_int_equal(parse(good, d), 0);
+    assert_int_equal(d->version, 1);
+    assert_int_equal(d->cid, 0x0deadbee);
+    assert_int_equal(d->parent_cid, VMDK_CID_NO_PARENT);
+    assert_string_equal(d->encoding, "windows-1252");
+    assert_string_equal(d->create_type, "twoGbMaxExtentFlat");
+    assert_true(d->thin);
+    assert_int_equal(d->extent_count, 3);
+    assert_string_equal(d->extents[0].file, "my disk-f001.vmdk");
+    assert_int_equal(d->extents[1].offset, 7);
+    assert_int_equal(d->extents[1].access, VMDK_ACCESS_RDONLY);
+    assert_int_equal(d->extents[2].type, VMDK_EXTENT_ZERO);
+    assert_int_equal(d->sectors, 4192256 + 103);
+    free(d);
+}
+
+static void test_parse_wrong(void **state)
+{
+    static const char *const wrong[] = {
+        "",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\n",
+        "version=1\nCID=1\nRW 1 VMFS \"a\"\n",
+        "version=1\ncreateType=\"vmfs\"\nRW 1 VMFS \"a\"\n",
+        "CID=1\ncreateType=\"vmfs\"\nRW 1 VMFS \"a\"\n",
+        "version=1\nCID=123456789\ncreateType=\"vmfs\"\nRW 1 VMFS \"a\"\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 0 VMFS \"a\"\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 99999999999999999999999 VMFS \"a\"\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 274877906944 VMFS \"a\"\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 1 NONSENSE \"a\"\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 1 VMFS a\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 1 VMFS \"a\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 1 VMFS \"\"\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 1 FLAT \"a\" -1\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nnonsense\nRW 1 VMFS \"a\"\n",
+    };
+    struct vmdk_descriptor *d = malloc(sizeof(*d));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        if (parse(wrong[i], d) == 0)
+            fail_msg("accepted: %s", wrong[i]);
+    }
+    free(d);
+}
+
+static void test_write_and_parse(void **state)
+{
+    struct vmdk_new disk = {
+        .sectors = 196608, .flat_name = "x-flat.vmdk", .thin = true, .cid = 0xFFFFFFFE};
+    struct vmdk_descriptor *d = malloc(sizeof(*d));
+    char text[2048];
+    int length = vmdk_descriptor_format(&disk, text, sizeof(text));
+
+    (void)state;
+    assert_true(length > 0);
+    assert_int_equal(parse(text, d), 0);
+    assert_int_equal(d->sectors, 196608);
+    assert_string_equal(d->extents[0].file, "x-flat.vmdk");
+    assert_int_equal(d->extents[0].type, VMDK_EXTENT_VMFS);
+    assert_int_equal(d->cid, VMDK_CID_UNWRITTEN);
+    assert_true(d->thin);
+    assert_int_equal(vmdk_descriptor_format(&disk, text, 100), -28);
+    free(d);
+}
+
+/* Bytes written by qemu-io into each kind of image qemu-img makes must come back through us. */
+static void read_back(const char *kind, bool writable)
+{
+    char directory[] = "/tmp/corbel-vmdk-XXXXXX", command[600], path[64],
+         error[DISK_ERROR_MAX] = "";
+    uint8_t buffer[4096];
+    struct disk *disk;
+
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/d.vmdk", directory);
+    snprintf(command, sizeof(command),
+             "qemu-img create -q -f vmdk -o subformat=%s %s 3G && "
+             "qemu-io -f vmdk -c 'write -q -P 0x5A 1M 8k' -c 'write -q -P 0x77 2560M 64k' %s",
+             kind, path, path);
+    if (system(command) != 0)
+        fail_msg("qemu-img cannot make a %s image", kind);
+    if (disk_open("vmdk", path, !writable, &disk, error) != 0)
+        fail_msg("%s: %s", kind, error);
+    assert_int_equal(disk->size, 3ull << 30);
+    assert_int_equal(disk_read(disk, (1 << 20) + 4096, buffer, sizeof(buffer)), 0);
+    assert_int_equal(buffer[0], 0x5A);
+    assert_int_equal(buffer[4095], 0x5A);
+    assert_int_equal(disk_read(disk, 2560ull << 20, buffer, sizeof(buffer)), 0);
+    assert_int_equal(buffer[17], 0x77);
+    assert_int_equal(disk_read(disk, 100ull << 20, buffer, sizeof(buffer)), 0);
+    assert_int_equal(buffer[0], 0);
+    assert_int_not_equal(disk_read(disk, disk->size - 512, buffer, 1024), 0);
+    if (writable) {
+        memset(buffer, 0x33, sizeof(buffer));
+        assert_int_equal(disk_write(disk, 8192, buffer, sizeof(buffer)), 0);
+        assert_int_equal(disk_flush(disk), 0);
+    }
+    disk_close(disk);
+    if (writable) {
+        snprintf(command, sizeof(command),
+                 "qemu-io -r -f vmdk -c 'read -P 0x33 8k 4k' %s | grep -q '^read 4096/4096'", path);
+        assert_int_equal(system(command), 0);
+    }
+    snprintf(command, sizeof(command), "rm -r %s", directory);
+    assert_int_equal(system(command), 0);
+}
+
+static void test_qemu_images(void **state)
+{
+    (void)state;
+    if (system("qemu-img --version >/dev/null") != 0)
+        skip();
+    read_back("monolithicSparse", false);
+    read_back("twoGbMaxExtentSparse", false);
+    read_back("monolithicFlat", true);
+    read_back("twoGbMaxExtentFlat", true);
+}
+
+/* What is not supported says so, and a broken disk is an error, not data. */
+static void test_refusals(void **state)
+{
+    static const char *const texts[] = {
+        "version=1\nCID=1\nparentCID=2\ncreateType=\"vmfs\"\nRW 1 VMFS \"a\"\n",
+        "version=1\nCID=1\ncreateType=\"seSparse\"\nRW 1 SESPARSE \"a\"\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 1 VMFS \"missing\"\n",
+        "version=1\nCID=1\ncreateType=\"vmfs\"\nRW 100000 VMFS \"/etc/hostname\"\n",
+    };
+    char path[] = "/tmp/corbel-vmdk-XXXXXX", error[DISK_ERROR_MAX];
+    int fd = mkstemp(path);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct disk *disk;
+
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(pwrite(fd, texts[i], strlen(texts[i]), 0), strlen(texts[i]));
+        error[0] = '\0';
+        assert_int_not_equal(disk_open("vmdk", path, true, &disk, error), 0);
+        assert_true(strlen(error) > 10);
+    }
+    close(fd);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse),           cmocka_unit_test(test_parse_wrong),
+        cmocka_unit_test(test_write_and_parse), cmocka_unit_test(test_qemu_images),
+        cmocka_unit_test(test_refusals),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

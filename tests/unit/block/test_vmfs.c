@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* The vmfs library: what it makes, what it refuses, and devices that fail under it. */
+#include "memory_bdev.h"
+
+#include "block/vmfs/addr.h"
+#include "block/vmfs/ondisk.h"
+#include "block/vmfs/vmfs.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define MIB (1ull << 20)
+
+static struct memory_bdev *make(uint64_t size, uint32_t block_size)
+{
+    struct memory_bdev *memory = memory_bdev_new(size);
+    struct vmfs_mkfs options = {.label = "unit", .block_size = block_size};
+    char error[VMFS_ERROR_MAX] = "";
+
+    if (vmfs_mkfs(&memory->dev, &options, error) != 0)
+        fail_msg("mkfs: %s", error);
+    return memory;
+}
+
+static int try_open(struct memory_bdev *memory, unsigned flags, struct vmfs_volume **out)
+{
+    struct bdev *dev = &memory->dev;
+    char error[VMFS_ERROR_MAX] = "";
+
+    return vmfs_open(&dev, 1, flags, out, error);
+}
+
+static void assert_clean(struct vmfs_volume *volume)
+{
+    struct vmfs_check check = {0};
+
+    assert_int_equal(vmfs_check(volume, &check), 0);
+    assert_int_equal(check.findings, 0);
+}
+
+/* Values seen on real volumes: reference/vmfs-format.md section 6. */
+static void test_addresses(void **state)
+{
+    struct vmfs_addr a = vmfs_addr_decode(0x341);
+
+    (void)state;
+    assert_int_equal(a.type, VMFS_ADDR_FB);
+    assert_int_equal(a.cluster, 13);
+    a = vmfs_addr_decode(0x02000004);
+    assert_int_equal(a.type, VMFS_ADDR_FD);
+    assert_int_equal(a.item, 8);
+    for (uint32_t item = 0; item < 32; item++) {
+        a = vmfs_addr_decode(vmfs_addr_of(VMFS_ADDR_SB, 1234, item));
+        assert_int_equal(a.cluster, 1234);
+        assert_int_equal(a.item, item);
+    }
+    a = vmfs_addr_decode(vmfs_addr_fb((1u << 26) - 1, true));
+    assert_int_equal(a.cluster, (1u << 26) - 1);
+    assert_true(a.tbz);
+}
+
+static void test_block_sizes(void **state)
+{
+    static const uint32_t sizes[] = {1, 2, 4, 8};
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct memory_bdev *memory = make(600 * MIB, (uint32_t)(sizes[i] * MIB));
+        struct vmfs_volume *volume;
+        struct vmfs_file *file;
+        struct vmfs_info info;
+        char text[6] = "hello";
+
+        assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+        assert_int_equal(vmfs_get_info(volume, &info), 0);
+        assert_int_equal(info.size, 512 * MIB);
+        assert_string_equal(info.label, "unit");
+        assert_int_equal(vmfs_file_create(volume, "f", 50 * MIB, VMFS_THIN, NULL, NULL, &file), 0);
+        assert_int_equal(vmfs_file_write(file, 17 * MIB + 3, text, 6), 0);
+        memset(text, 0, sizeof(text));
+        assert_int_equal(vmfs_file_read(file, 17 * MIB + 3, text, 6), 0);
+        assert_string_equal(text, "hello");
+        vmfs_file_close(file);
+        assert_clean(volume);
+        vmfs_close(volume);
+        memory_bdev_free(memory);
+    }
+}
+
+static void test_locks(void **state)
+{
+    struct memory_bdev *memory = make(290 * MIB, 0);
+    struct vmfs_volume *volume;
+    struct vmfs_file *one, *two;
+
+    (void)state;
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    assert_int_equal(vmfs_file_create(volume, "f", MIB, VMFS_THIN, NULL, NULL, &one), 0);
+    assert_int_equal(vmfs_file_open(volume, "f", VMFS_SHARE_EXCLUSIVE, &two), -EBUSY);
+    assert_int_equal(vmfs_file_open(volume, "f", VMFS_SHARE_READ, &two), -EBUSY);
+    assert_int_equal(vmfs_remove(volume, "f"), -EBUSY);
+    vmfs_file_close(one);
+    assert_int_equal(vmfs_file_open(volume, "f", VMFS_SHARE_READ, &one), 0);
+    assert_int_equal(vmfs_file_open(volume, "f", VMFS_SHARE_READ, &two), 0);
+    assert_int_equal(vmfs_file_write(two, 0, "x", 1), -EBADF);
+    vmfs_file_close(one);
+    assert_int_equal(vmfs_file_open(volume, "f", VMFS_SHARE_EXCLUSIVE, &one), -EBUSY);
+    vmfs_file_close(two);
+    assert_int_equal(vmfs_remove(volume, "f"), 0);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
+static int count_names(void *context, const char *name, const struct vmfs_stat *stat)
+{
+    (void)name;
+    (void)stat;
+    ++*(unsigned *)context;
+    return 0;
+}
+
+static void test_names(void **state)
+{
+    struct memory_bdev *memory = make(290 * MIB, 0);
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+    char path[200];
+    unsigned count = 0;
+
+    (void)state;
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    assert_int_equal(vmfs_mkdir(volume, "many"), 0);
+    assert_int_equal(vmfs_mkdir(volume, "many"), -EEXIST);
+    /* More than one sub-block of records. */
+    for (unsigned i = 0; i < 130; i++) {
+        snprintf(path, sizeof(path), "many/file-%u", i);
+        assert_int_equal(vmfs_file_create(volume, path, 10, VMFS_THIN, NULL, NULL, &file), 0);
+        vmfs_file_close(file);
+    }
+    for (unsigned i = 0; i < 130; i += 2) {
+        snprintf(path, sizeof(path), "many/file-%u", i);
+        assert_int_equal(vmfs_remove(volume, path), 0);
+    }
+    assert_int_equal(vmfs_list(volume, "many", count_names, &count), 0);
+    assert_int_equal(count, 65);
+    assert_int_equal(vmfs_remove(volume, "many"), -ENOTEMPTY);
+    assert_int_equal(vmfs_remove(volume, ".fbb.sf"), -EPERM);
+    assert_int_equal(vmfs_remove(volume, "absent/x"), -ENOENT);
+    memset(path, 'n', 128);
+    path[128] = '\0';
+    assert_int_equal(vmfs_mkdir(volume, path), -ENAMETOOLONG);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
+/* A full volume says so and stays whole. */
+static void test_full(void **state)
+{
+    struct memory_bdev *memory = make(290 * MIB, 0);
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+    struct vmfs_info before, after;
+
+    (void)state;
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    assert_int_equal(vmfs_get_info(volume, &before), 0);
+    assert_int_equal(
+        vmfs_file_create(volume, "big", 400 * MIB, VMFS_ZEROEDTHICK, NULL, NULL, &file), -ENOSPC);
+    assert_int_equal(vmfs_get_info(volume, &after), 0);
+    assert_memory_equal(&before, &after, sizeof(before));
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
+/* Above 256 GiB a file is mapped by two levels of pointer blocks. */
+static void test_double_indirect(void **state)
+{
+    struct memory_bdev *memory = make(290 * MIB, 0);
+    const uint64_t gib = 1024 * MIB, places[] = {0, 255 * gib, 300 * gib + 512, 700 * gib - 512};
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+
+    (void)state;
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    assert_int_equal(vmfs_file_create(volume, "huge", 700 * gib, VMFS_THIN, NULL, NULL, &file), 0);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(vmfs_file_write(file, places[i], &places[i], 8), 0);
+    vmfs_file_close(file);
+    assert_int_equal(vmfs_file_open(volume, "huge", VMFS_SHARE_NONE, &file), 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        uint64_t have = 1;
+
+        assert_int_equal(vmfs_file_read(file, places[i], &have, 8), 0);
+        assert_int_equal(have, places[i]);
+    }
+    vmfs_file_close(file);
+    assert_clean(volume);
+    assert_int_equal(vmfs_remove(volume, "huge"), 0);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
+/* Every damaged kind of metadata is an error, never silence. */
+static void test_damage(void **state)
+{
+    static const struct {
+        uint64_t offset; /* of the device */
+        uint8_t value;
+    } damages[] = {
+        {0x100000, 0},                        /* LVM magic */
+        {0x100004, 6},                        /* LVM version */
+        {0x100200 + 0x10, 2},                 /* volume state */
+        {0x100000 + 0x80600, 0},              /* PE not used */
+        {0x1100000 + 0x200000, 0},            /* superblock magic */
+        {0x1100000 + 0x200004, 3},            /* version */
+        {0x1100000 + 0x2000A3, 0x33},         /* block size */
+        {0x1100000 + 0x2000B1, 0x77},         /* owner */
+        {0x1100000 + 0x420000 + 0x1000, 0},   /* type of .fdc.sf's lock */
+        {0x1100000 + 0x420000 + 0x1004, 9},   /* its own address */
+        {0x1100000 + 0x420000 + 0x1204, 250}, /* generation: harmless to open */
+        {0x1100000 + 0x400000, 0},            /* resources per cluster */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+        struct memory_bdev *memory = make(290 * MIB, 0);
+        struct vmfs_volume *volume;
+        int rc;
+
+        memory->bytes[damages[i].offset] = damages[i].value;
+        rc = try_open(memory, 0, &volume);
+        if (rc == 0) {
+            struct vmfs_check check = {0};
+
+            if (vmfs_check(volume, &check) == 0 && check.findings == 0)
+                fail_msg("damage at 0x%llx went unseen", (unsigned long long)damages[i].offset);
+            vmfs_close(volume);
+        }
+        memory_bdev_free(memory);
+    }
+}
+
+/* A device that fails at its nth transfer: an error each time, and a volume that can be mended. */
+static void test_failing_device(void **state)
+{
+    struct memory_bdev *memory = make(290 * MIB, 0);
+
+    (void)state;
+    for (int n = 0; n < 120; n++) {
+        struct vmfs_check repair = {.repair = true};
+        struct vmfs_volume *volume;
+        struct vmfs_file *file;
+        char data[600] = "data";
+
+        memory_bdev_mark(memory);
+        assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+        memory->fail_after = n;
+        if (vmfs_file_create(volume, "f", 3 * MIB, VMFS_THIN, NULL, NULL, &file) == 0) {
+            vmfs_file_write(file, MIB - 300, data, sizeof(data));
+            vmfs_file_close(file);
+        }
+        vmfs_remove(volume, "f");
+        memory->fail_after = -1;
+        vmfs_close(volume);
+        assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+        assert_int_equal(vmfs_check(volume, &repair), 0);
+        assert_clean(volume);
+        vmfs_close(volume);
+        memory_bdev_rollback(memory);
+    }
+    memory_bdev_free(memory);
+}
+
+/* Another host's slot in use: refused, and, when it has stopped beating, broken only if asked. */
+static void test_foreign_host(void **state)
+{
+    struct memory_bdev *memory = make(290 * MIB, 0);
+    struct vmfs_slot *slot = (struct vmfs_slot *)(memory->bytes + LVM_DATA_OFFSET +
+                                                  VMFS_SLOTS_OFFSET + 984 * VMFS_SLOT_SIZE);
+    struct vmfs_volume *volume;
+
+    (void)state;
+    slot->state = VMFS_SLOT_IN_USE;
+    slot->generation = 9;
+    slot->host.time_lo = 0x12345678;
+    strcpy(slot->host_text, "10.199.5.140");
+    assert_int_equal(try_open(memory, 0, &volume), 0); /* reading is allowed */
+    vmfs_close(volume);
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), -EBUSY);
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE | VMFS_OPEN_BREAK_DEAD, &volume), 0);
+    assert_int_equal(slot->state, VMFS_SLOT_FREE);
+    assert_int_equal(slot->generation, 10);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_addresses),    cmocka_unit_test(test_block_sizes),
+        cmocka_unit_test(test_locks),        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_full),         cmocka_unit_test(test_double_indirect),
+        cmocka_unit_test(test_damage),       cmocka_unit_test(test_failing_device),
+        cmocka_unit_test(test_foreign_host),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
