@@ -186,7 +186,8 @@ BEHAVIOUR(machine, "the machine is described: one CPU, its memory, the domains")
     memset(&sys.u, 0, sizeof(sys.u));
     sys.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_INFO;
     EXPECT(sysctl(XEN_SYSCTL_cpupool_op), 0);
-    EXPECT(sys.u.cpupool_op.n_dom, 1);
+    /* Domains destroyed before may still be counted: Xen frees them a little later. */
+    EXPECT_TRUE(sys.u.cpupool_op.n_dom >= 1);
     sys.u.cpupool_op.cpupool_id = 1;
     EXPECT(sysctl(XEN_SYSCTL_cpupool_op), -XEN_ENOENT);
 }

@@ -168,8 +168,9 @@ int64_t hc_set_segment_base(HC_ARGS)
     }
 }
 
-#define DR6_FIXED 0xffff0ff0ul
-#define DR7_FIXED 0x400ul
+#define DR6_FIXED          0xffff0ff0ul
+#define DR7_FIXED          0x400ul
+#define DR7_GENERAL_DETECT 0x2000ul
 
 int64_t hc_set_debugreg(HC_ARGS)
 {
@@ -188,12 +189,16 @@ int64_t hc_set_debugreg(HC_ARGS)
         v->arch.dr[a1] = a2;
         break;
     case 6:
+        if (a2 & ~0xffffffffull)
+            return -EINVAL;
         v->arch.dr[6] = (a2 & 0xe00f) | DR6_FIXED;
         return 0;
     case 7:
         if (a2 & ~0xffffffffull)
+            return -EINVAL;
+        if (a2 & DR7_GENERAL_DETECT)
             return -EPERM;
-        a2 = (a2 & ~(0xd800ul | (1ul << 13))) | DR7_FIXED;
+        a2 = (a2 & ~0xd800ul) | DR7_FIXED;
         /* I/O breakpoints (R/W = 2) would fire in the hypervisor too. */
         for (unsigned int i = 0; i < 4; i++)
             if ((a2 >> (2 * i) & 3) && (a2 >> (16 + 4 * i) & 3) == 2)
@@ -212,8 +217,12 @@ int64_t hc_set_debugreg(HC_ARGS)
 
 int64_t hc_get_debugreg(HC_ARGS)
 {
+    const struct vcpu *v = current;
     (void)a2, (void)a3, (void)a4, (void)a5;
-    return a1 <= 3 || a1 == 6 || a1 == 7 ? (int64_t)current->arch.dr[a1] : -EINVAL;
+
+    if ((a1 == 4 || a1 == 5) && !(v->arch.cr4 & (1ul << 3)))
+        a1 += 2; /* other names of 6 and 7 while CR4.DE is clear */
+    return a1 <= 3 || a1 == 6 || a1 == 7 ? (int64_t)v->arch.dr[a1] : -ENODEV;
 }
 
 int64_t hc_iret(HC_ARGS)
