@@ -57,7 +57,8 @@ $(B)/rtc/%.o: %.c $(NEWLIB)/newlib/libc.a
 define libc_guest
 $(B)/guests/$(1).elf: $(patsubst %,$(B)/rtc/%.o,$(basename $(2) frontends/runtime/libc.c)) \
                       $(filter-out %/string.o,$(RUNTIME_OBJECTS)) frontends/runtime/runtime.ld
-	$(CC) $(RT_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(NEWLIB)/newlib/libc.a -lgcc
+	$(CC) $(RT_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(NEWLIB)/newlib/libm.a \
+	  $(NEWLIB)/newlib/libc.a -lgcc
 MICRO_GUESTS += $(B)/guests/$(1).elf
 ALL += $(B)/guests/$(1).elf
 endef

@@ -5,8 +5,13 @@ GUEST_TEST_LIB := $(wildcard tests/guests/lib/*.c)
 $(foreach name,$(GUEST_TESTS),\
   $(eval $(call micro_guest,$(name),tests/guests/$(name).c $(GUEST_TEST_LIB))))
 
+# Tests of the C library: main() with Newlib below it.
+LIBC_GUEST_TESTS := $(patsubst tests/guests/libc/%.c,%,$(wildcard tests/guests/libc/*.c))
+$(foreach name,$(LIBC_GUEST_TESTS),\
+  $(eval $(call libc_guest,$(name),tests/guests/libc/$(name).c)))
+
 # The same binaries on Debian's Xen and on Corbel: every difference, explained or not.
 .PHONY: test-peer guest-tests
-guest-tests: $(GUEST_TESTS:%=$(B)/guests/%.elf)
+guest-tests: $(GUEST_TESTS:%=$(B)/guests/%.elf) $(LIBC_GUEST_TESTS:%=$(B)/guests/%.elf)
 test-peer: guest-tests $(B)/corbel
 	B=$(B) tests/guests/run.py --peer

@@ -155,7 +155,7 @@ def main():
     parser.add_argument("-v", "--verbose", action="store_true", help="print the whole console")
     args = parser.parse_args()
 
-    every = sorted(p.stem for p in HERE.glob("*.c"))
+    every = sorted(p.stem for p in [*HERE.glob("*.c"), *HERE.glob("libc/*.c")])
     names = args.names or every
     if args.peer:
         sys.exit(1 if compare_peers(names, args) else 0)
