@@ -40,8 +40,8 @@ struct sparse_header {
     uint16_t compression;
     uint8_t zero[433];
 } __attribute__((packed));
-static_assert(sizeof(struct sparse_header) == 512);
-static_assert(offsetof(struct sparse_header, directory) == 56);
+static_assert(sizeof(struct sparse_header) == 512, "layout on disk");
+static_assert(offsetof(struct sparse_header, directory) == 56, "layout on disk");
 
 struct vmdk_sparse {
     struct store_file *file;

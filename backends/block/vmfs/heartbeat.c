@@ -180,7 +180,7 @@ static int slot_claim(struct vmfs_volume *volume, struct vmfs_slot *slots)
     return vmfs_fail(volume, -EUSERS, "all %u heartbeat slots are in use", VMFS5_SLOT_COUNT);
 }
 
-int slot_acquire(struct vmfs_volume *volume, bool break_dead)
+int slot_acquire(struct vmfs_volume *volume, unsigned flags)
 {
     struct vmfs_slot *slots = malloc(SLOTS_BYTES);
     bool foreign;
@@ -196,8 +196,10 @@ int slot_acquire(struct vmfs_volume *volume, bool break_dead)
     rc = volume_read(volume, VMFS_SLOTS_OFFSET, slots, SLOTS_BYTES);
     if (rc == 0)
         rc = judge_slots(volume, slots, &foreign);
-    if (rc == 0 && foreign)
-        rc = watch_foreign(volume, slots, break_dead);
+    if (rc == 0 && foreign && (flags & VMFS_OPEN_NO_WAIT) != 0)
+        rc = vmfs_fail(volume, -EBUSY, "another host's heartbeat slot is in use");
+    else if (rc == 0 && foreign)
+        rc = watch_foreign(volume, slots, (flags & VMFS_OPEN_BREAK_DEAD) != 0);
     if (rc == 0)
         rc = slot_claim(volume, slots);
     host_lock(volume, VMFS_SUPERBLOCK_OFFSET, false, false);

@@ -96,7 +96,7 @@ int vmfs_begin(struct vmfs_volume *volume);
 void vmfs_end(struct vmfs_volume *volume);
 
 /* ---- heartbeat.c, lock.c ---- */
-int slot_acquire(struct vmfs_volume *volume, bool break_dead);
+int slot_acquire(struct vmfs_volume *volume, unsigned flags);
 void slot_release(struct vmfs_volume *volume);
 int slot_beat(struct vmfs_volume *volume);
 /* Whether the holder of a lock still lives: 1, 0, or an error. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define PB_SHIFT 10u /* log2 of VMFS5_PB_ENTRIES */
-static_assert(1u << PB_SHIFT == VMFS5_PB_ENTRIES);
+static_assert(1u << PB_SHIFT == VMFS5_PB_ENTRIES, "layout on disk");
 
 int map_read_pb(struct vmfs_volume *volume, struct vmfs_pb_cache *cache, uint32_t address,
                 struct vmfs_pb **out, struct vmfs_pb *scratch)

@@ -13,7 +13,7 @@
 #define SYSTEM_FDS         8u
 #define SUB_BLOCK          8192u
 #define IO_SIZE            (64u * 1024)
-static_assert(CLUSTERS_PER_GROUP * VMFS5_CLUSTER_HEADER == IO_SIZE);
+static_assert(CLUSTERS_PER_GROUP * VMFS5_CLUSTER_HEADER == IO_SIZE, "layout on disk");
 
 /* What a resource file of the new volume shall be. */
 struct plan {

@@ -36,7 +36,7 @@ struct vmfs_uuid {
     uint16_t random;
     uint8_t mac[6];
 } VMFS_PACKED;
-static_assert(sizeof(struct vmfs_uuid) == 16);
+static_assert(sizeof(struct vmfs_uuid) == 16, "layout on disk");
 
 struct scsi_disk_id {
     uint8_t type;
@@ -49,7 +49,7 @@ struct scsi_disk_id {
     char revision[4];
     char id[44];
 } VMFS_PACKED;
-static_assert(sizeof(struct scsi_disk_id) == 78);
+static_assert(sizeof(struct scsi_disk_id) == 78, "layout on disk");
 
 struct lvm_header {
     uint32_t magic;
@@ -75,10 +75,10 @@ struct lvm_header {
     uint32_t pe_count_v6;
     uint32_t flags;
 } VMFS_PACKED;
-static_assert(offsetof(struct lvm_header, total_bytes) == 0x5E);
-static_assert(offsetof(struct lvm_header, data_offset) == 0x7A);
-static_assert(offsetof(struct lvm_header, pe_map_count) == 0xBE);
-static_assert(sizeof(struct lvm_header) == 0xD6);
+static_assert(offsetof(struct lvm_header, total_bytes) == 0x5E, "layout on disk");
+static_assert(offsetof(struct lvm_header, data_offset) == 0x7A, "layout on disk");
+static_assert(offsetof(struct lvm_header, pe_map_count) == 0xBE, "layout on disk");
+static_assert(sizeof(struct lvm_header) == 0xD6, "layout on disk");
 
 struct lvm_volume {
     uint64_t size;
@@ -98,9 +98,9 @@ struct lvm_volume {
     uint32_t consumed_pes;
     uint8_t zero2[236];
 } VMFS_PACKED;
-static_assert(offsetof(struct lvm_volume, first_pe) == 0x78);
-static_assert(offsetof(struct lvm_volume, consumed_pes) == 0x110);
-static_assert(sizeof(struct lvm_volume) == 512);
+static_assert(offsetof(struct lvm_volume, first_pe) == 0x78, "layout on disk");
+static_assert(offsetof(struct lvm_volume, consumed_pes) == 0x110, "layout on disk");
+static_assert(sizeof(struct lvm_volume) == 512, "layout on disk");
 
 struct lvm_pe {
     uint8_t used;
@@ -111,7 +111,7 @@ struct lvm_pe {
     uint64_t length;
     uint32_t version;
 } VMFS_PACKED;
-static_assert(sizeof(struct lvm_pe) == 37);
+static_assert(sizeof(struct lvm_pe) == 37, "layout on disk");
 
 /* ---- file system: every offset from here on is a volume offset ---- */
 #define VMFS_SUPERBLOCK_OFFSET 0x200000u
@@ -148,10 +148,10 @@ struct vmfs_superblock {
     uint32_t sdd_fd_address;
     uint8_t rest[512 - 0x111];
 } VMFS_PACKED;
-static_assert(offsetof(struct vmfs_superblock, block_size) == 0xA1);
-static_assert(offsetof(struct vmfs_superblock, fdc_group_offset) == 0xD1);
-static_assert(offsetof(struct vmfs_superblock, sdd_fd_address) == 0x10D);
-static_assert(sizeof(struct vmfs_superblock) == 512);
+static_assert(offsetof(struct vmfs_superblock, block_size) == 0xA1, "layout on disk");
+static_assert(offsetof(struct vmfs_superblock, fdc_group_offset) == 0xD1, "layout on disk");
+static_assert(offsetof(struct vmfs_superblock, sdd_fd_address) == 0x10D, "layout on disk");
+static_assert(sizeof(struct vmfs_superblock) == 512, "layout on disk");
 
 /* ---- locks and heartbeats ---- */
 #define VMFS_LOCK_SIZE 512u
@@ -190,8 +190,8 @@ struct vmfs_lock {
     struct vmfs_lock_holder holders[VMFS_LOCK_HOLDERS];
     uint8_t rest[512 - 0x144];
 } VMFS_PACKED;
-static_assert(offsetof(struct vmfs_lock, owner) == 0x28);
-static_assert(sizeof(struct vmfs_lock) == VMFS_LOCK_SIZE);
+static_assert(offsetof(struct vmfs_lock, owner) == 0x28, "layout on disk");
+static_assert(sizeof(struct vmfs_lock) == VMFS_LOCK_SIZE, "layout on disk");
 
 #define VMFS_SLOTS_OFFSET 0x300000u
 #define VMFS5_SLOT_COUNT  2048u
@@ -213,8 +213,8 @@ struct vmfs_slot {
     uint64_t journal_offset;
     uint8_t rest[512 - 0x6C];
 } VMFS_PACKED;
-static_assert(offsetof(struct vmfs_slot, host_text) == 0x36);
-static_assert(sizeof(struct vmfs_slot) == VMFS_SLOT_SIZE);
+static_assert(offsetof(struct vmfs_slot, host_text) == 0x36, "layout on disk");
+static_assert(sizeof(struct vmfs_slot) == VMFS_SLOT_SIZE, "layout on disk");
 
 /* ---- resource files (.fbb .fdc .pbc .sbc .pb2) ---- */
 #define VMFS5_CLUSTER_HEADER 1024u /* lock sector, then metadata sector */
@@ -231,7 +231,7 @@ struct vmfs_resource_header {
     uint32_t resource_count_high;
     uint8_t rest[512 - 0x20];
 } VMFS_PACKED;
-static_assert(sizeof(struct vmfs_resource_header) == 512);
+static_assert(sizeof(struct vmfs_resource_header) == 512, "layout on disk");
 
 struct vmfs_cluster {
     struct vmfs_lock lock;
@@ -243,8 +243,8 @@ struct vmfs_cluster {
     uint32_t type_data;                 /* .fdc: last inode generation handed out */
     uint8_t rest[512 - 0x54];
 } VMFS_PACKED;
-static_assert(offsetof(struct vmfs_cluster, type_data) == 512 + 0x50);
-static_assert(sizeof(struct vmfs_cluster) == VMFS5_CLUSTER_HEADER);
+static_assert(offsetof(struct vmfs_cluster, type_data) == 512 + 0x50, "layout on disk");
+static_assert(sizeof(struct vmfs_cluster) == VMFS5_CLUSTER_HEADER, "layout on disk");
 
 /* ---- file descriptors (inodes) ---- */
 #define VMFS5_FD_SIZE      2048u
@@ -300,11 +300,11 @@ struct vmfs_fd {
         uint8_t resident[VMFS5_RESIDENT_MAX];
     };
 } VMFS_PACKED;
-static_assert(offsetof(struct vmfs_fd, zla) == 512 + 0x44);
-static_assert(offsetof(struct vmfs_fd, tbz_shift) == 512 + 0x6C);
-static_assert(offsetof(struct vmfs_fd, unit_shift) == 512 + 0x89);
-static_assert(offsetof(struct vmfs_fd, addresses) == 0x400);
-static_assert(sizeof(struct vmfs_fd) == VMFS5_FD_SIZE);
+static_assert(offsetof(struct vmfs_fd, zla) == 512 + 0x44, "layout on disk");
+static_assert(offsetof(struct vmfs_fd, tbz_shift) == 512 + 0x6C, "layout on disk");
+static_assert(offsetof(struct vmfs_fd, unit_shift) == 512 + 0x89, "layout on disk");
+static_assert(offsetof(struct vmfs_fd, addresses) == 0x400, "layout on disk");
+static_assert(sizeof(struct vmfs_fd) == VMFS5_FD_SIZE, "layout on disk");
 
 /* ---- directories ---- */
 #define VMFS_NAME_MAX 127u
@@ -315,6 +315,6 @@ struct vmfs_dirent {
     uint32_t generation;
     char name[VMFS_NAME_MAX + 1];
 } VMFS_PACKED;
-static_assert(sizeof(struct vmfs_dirent) == 140);
+static_assert(sizeof(struct vmfs_dirent) == 140, "layout on disk");
 
 #endif

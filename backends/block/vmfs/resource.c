@@ -267,7 +267,8 @@ int resource_mark_used(struct vmfs_volume *volume, struct vmfs_resource *resourc
 
     if (rc != 0)
         return rc;
-    rc = cluster_lock(volume, resource, (uint32_t)(item / resource->per_cluster), &cluster, &offset);
+    rc =
+        cluster_lock(volume, resource, (uint32_t)(item / resource->per_cluster), &cluster, &offset);
     if (rc == 0 && cluster_bit(&cluster, (uint32_t)(item % resource->per_cluster))) {
         cluster_set_bit(&cluster, (uint32_t)(item % resource->per_cluster), false);
         cluster.free -= cluster.free > 0;

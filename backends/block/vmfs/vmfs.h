@@ -56,6 +56,7 @@ int vmfs_probe(struct bdev *dev, struct vmfs_probe *out);
 enum vmfs_open_flags {
     VMFS_OPEN_WRITE = 1,
     VMFS_OPEN_BREAK_DEAD = 2, /* clear heartbeats of other hosts that have stopped beating */
+    VMFS_OPEN_NO_WAIT = 4,    /* another host's slot in use is -EBUSY at once, unwatched */
 };
 
 /*

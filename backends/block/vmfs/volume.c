@@ -100,7 +100,7 @@ int vmfs_open(struct bdev *const *devices, unsigned count, unsigned flags, struc
     if (rc == 0)
         rc = load_resources(volume);
     if (rc == 0 && volume->writable)
-        rc = slot_acquire(volume, (flags & VMFS_OPEN_BREAK_DEAD) != 0);
+        rc = slot_acquire(volume, flags);
     if (rc != 0) {
         snprintf(error, VMFS_ERROR_MAX, "%s", volume->error);
         slot_release(volume);
