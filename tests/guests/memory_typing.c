@@ -245,7 +245,8 @@ BEHAVIOUR(user_bit_forced,
     EXPECT(tree_free(&tree), 0);
 }
 
-BEHAVIOUR(kernel_mark, "a kernel's entry written back as it was read stays a kernel's: never global")
+BEHAVIOUR(kernel_mark,
+          "a kernel's entry written back as it was read stays a kernel's: never global")
 {
     void *page = page_alloc();
     uint64_t *entry = pte_find(page, 1), before = *entry, stored;
