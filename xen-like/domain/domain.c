@@ -176,6 +176,7 @@ int domain_kill(struct domain *d)
         return 0;
     if (!d->is_dying) {
         d->is_dying = true;
+        page_claim(d, 0);
         domain_pause(d);
         for_each_vcpu (d, v) {
             timer_stop(&v->singleshot);

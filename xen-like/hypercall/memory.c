@@ -414,10 +414,7 @@ static int64_t claim_pages(uint64_t arg)
     struct domain *d = memory_subject(r.domid, &rc);
     if (!d)
         return rc;
-    if (r.nr_extents > heap_free_count())
-        return -ENOMEM;
-    d->n_outstanding = r.nr_extents > d->n_pages ? r.nr_extents - d->n_pages : 0;
-    return 0;
+    return page_claim(d, r.nr_extents > d->n_pages ? r.nr_extents - d->n_pages : 0);
 }
 
 int64_t hc_memory_op(HC_ARGS)

@@ -203,6 +203,17 @@ static int64_t register_time(struct vcpu *v, uint64_t arg)
     return 0;
 }
 
+static bool any_vcpu_up(const struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v) {
+        if (!(v->pause_flags & VPF_DOWN))
+            return true;
+    }
+    return false;
+}
+
 int64_t hc_vcpu_op(HC_ARGS)
 {
     struct domain *d = current->domain;
@@ -221,6 +232,8 @@ int64_t hc_vcpu_op(HC_ARGS)
         return 0;
     case VCPUOP_down:
         vcpu_set_flag(v, VPF_DOWN);
+        if (!any_vcpu_up(d))
+            domain_shutdown(d, SHUTDOWN_poweroff); /* nobody is left to bring one up */
         return 0;
     case VCPUOP_is_up:
         return !(v->pause_flags & VPF_DOWN);

@@ -129,6 +129,9 @@ void page_put(struct page_info *pg);
  * -ENOMEM over d->max_pages, -EINVAL when d is dying. Takes d->page_lock.
  */
 int page_assign(struct domain *d, struct page_info *pg, unsigned int order);
+/* Promises `n` more frames to `d` (0 takes the promise back); -ENOMEM when that much is not free of
+ * promises. */
+int page_claim(struct domain *d, uint64_t n);
 /* heap_alloc_pages + page_assign. NULL when out of memory or over the domain's maximum. */
 struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned int flags);
 /* Drops the ALLOCATED reference if it is still there (balloon out, destroy). */
@@ -138,8 +141,10 @@ void page_release_allocation(struct page_info *pg);
  * owner d, count 1 | HEAP, usable as writable memory, or only readable. The page stays ours.
  */
 void page_share(struct page_info *pg, struct domain *d, bool writable);
-/* Ends page_share: true when no guest mapping remains and the page may be freed with
- * heap_free_pages. */
+/*
+ * Ends page_share. True: no mapping remains and the caller frees the page. False: some domain still
+ * maps it; it is freed with that mapping and the caller forgets it.
+ */
 bool page_unshare(struct page_info *pg);
 /* Reference + writable type in one step (a frame the guest may write through a mapping we make). */
 bool page_get_writable(struct page_info *pg, const struct domain *d);

@@ -59,6 +59,11 @@ static void page_free_last(struct page_info *pg)
     struct domain *d = page_owner(pg);
     uint64_t mfn = page_to_mfn(pg).n;
 
+    if (pg->count & PGC_HEAP) {
+        m2p_table[mfn] = M2P_INVALID;
+        heap_free_pages(pg, 0);
+        return;
+    }
     BUG_ON(!d || (pg->type & PGT_COUNT));
     spin_lock(&d->page_lock);
     list_del(&d->pages, (uint32_t)mfn);
@@ -78,6 +83,20 @@ void page_put(struct page_info *pg)
         page_free_last(pg);
 }
 
+static uint64_t
+    n_claimed; /* frames promised to domains and not yet theirs; a sum of n_outstanding */
+
+int page_claim(struct domain *d, uint64_t n)
+{
+    uint64_t others = n_claimed - d->n_outstanding;
+
+    if (n > heap_free_count() - MIN(heap_free_count(), others))
+        return -ENOMEM;
+    d->n_outstanding = n;
+    n_claimed = others + n;
+    return 0;
+}
+
 int page_assign(struct domain *d, struct page_info *pg, unsigned int order)
 {
     uint64_t n = 1ul << order;
@@ -88,6 +107,13 @@ int page_assign(struct domain *d, struct page_info *pg, unsigned int order)
         spin_unlock(&d->page_lock);
         return rc;
     }
+    uint64_t from_claim = MIN(n, d->n_outstanding);
+    if (heap_free_count() < n_claimed - d->n_outstanding) {
+        spin_unlock(&d->page_lock);
+        return -ENOMEM; /* what is left is promised to others */
+    }
+    d->n_outstanding -= from_claim;
+    n_claimed -= from_claim;
     if (d->n_pages == 0)
         domain_get(d);
     d->n_pages += n;
@@ -127,8 +153,13 @@ void page_share(struct page_info *pg, struct domain *d, bool writable)
 
 bool page_unshare(struct page_info *pg)
 {
-    if ((pg->count & PGC_COUNT) != 1)
+    if ((pg->count & PGC_COUNT) != 1) {
+        /* Mapped still, by another domain: nobody may map it anew, and its last user frees it. */
+        pg->owner_frame = 0;
+        pg->type--;
+        page_put(pg);
         return false;
+    }
     pg->owner_frame = 0;
     pg->type = 0;
     pg->count = 0;

@@ -180,6 +180,8 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
 
     if (weight < 1 || weight > 65535)
         return -EINVAL;
+    if (cap)
+        return -EOPNOTSUPP; /* the policy has none yet */
     for_each_vcpu (d, v) {
         v->sched.weight = weight;
         v->sched.cap = cap;

@@ -2,6 +2,7 @@
 /* Exceptions and interrupts: the guest's are handed to pv/, the hypervisor's own are mended by
  * fixups or fatal. */
 #include "arch/cpu.h"
+#include "arch/msr.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
 #include "arch/trap.h"
@@ -226,7 +227,8 @@ void trap_from_guest(struct regs *regs)
         printk(LOG_WARN, "NMI (reason %#x)\n", cpu_inb(0x61));
         break;
     case TRAP_MC:
-        printk(LOG_ERR, "machine check\n");
+        printk(LOG_ERR, "machine check, status %#lx\n", cpu_rdmsr(MSR_MCG_STATUS));
+        cpu_wrmsr(MSR_MCG_STATUS, 0); /* a second one while this is set stops the CPU */
         break;
     case 0x80:
         int80(v, regs);

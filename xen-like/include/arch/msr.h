@@ -8,6 +8,7 @@
 #define MSR_BIOS_SIGN_ID   0x8b
 #define MSR_MTRRCAP        0xfe
 #define MSR_SYSENTER_CS    0x174
+#define MSR_MCG_STATUS     0x17a
 #define MSR_MISC_ENABLE    0x1a0
 #define MSR_PAT            0x277
 #define MSR_EFER           0xc0000080

@@ -222,7 +222,9 @@ int64_t hc_get_debugreg(HC_ARGS)
 
     if ((a1 == 4 || a1 == 5) && !(v->arch.cr4 & (1ul << 3)))
         a1 += 2; /* other names of 6 and 7 while CR4.DE is clear */
-    return a1 <= 3 || a1 == 6 || a1 == 7 ? (int64_t)v->arch.dr[a1] : -ENODEV;
+    if ((a1 == 4 || a1 == 5) && !(current->arch.cr4 & (1ul << 3)))
+        a1 += 2; /* their other names while CR4.DE is clear */
+    return a1 <= 3 || a1 == 6 || a1 == 7 ? (int64_t)current->arch.dr[a1] : -ENODEV;
 }
 
 int64_t hc_iret(HC_ARGS)
@@ -266,8 +268,7 @@ int64_t hc_vm_assist(HC_ARGS)
     const uint64_t valid =
         1ul << VMASST_TYPE_4gb_segments | 1ul << VMASST_TYPE_4gb_segments_notify |
         1ul << VMASST_TYPE_writable_pagetables | 1ul << VMASST_TYPE_pae_extended_cr3 |
-        1ul << VMASST_TYPE_architectural_iopl | 1ul << VMASST_TYPE_runstate_update_flag |
-        1ul << VMASST_TYPE_m2p_strict;
+        1ul << VMASST_TYPE_architectural_iopl | 1ul << VMASST_TYPE_runstate_update_flag;
     (void)a3, (void)a4, (void)a5;
 
     if (a2 >= 64 || !(valid >> a2 & 1))

@@ -84,7 +84,7 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
     mfn_t l4 = MFN(c->ctrlreg[3] >> PAGE_SHIFT), user = MFN(c->ctrlreg[1] >> PAGE_SHIFT);
     uint64_t frames[14];
 
-    if (!context_ok(c))
+    if (!context_ok(c) || d->is_dying)
         return -EINVAL;
     int rc = deferred_put_run(current);
     if (rc || (rc = page_get_table(d, l4, PGT_L4, true)))
@@ -101,6 +101,8 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
             page_put_table(current, mfn_to_page(user));
         return rc;
     }
+    drop_l4(current, &v->arch.cr3_kernel); /* a context given a second time replaces the first */
+    drop_l4(current, &v->arch.cr3_user);
     v->arch.cr3_kernel = mfn_to_paddr(l4);
     v->arch.cr3_user = c->ctrlreg[1] & 1 ? mfn_to_paddr(user) : 0;
     const struct cpu_user_regs *u = &c->user_regs;

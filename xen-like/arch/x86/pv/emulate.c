@@ -113,6 +113,8 @@ static bool emulate_0f(struct vcpu *v, struct regs *r, const uint8_t *p, unsigne
                                                  *reg_by_number(r, (p[2] & 7) | (rex & 1 ? 8 : 0)));
     case 0x21: /* mov dr -> reg */
         *len = 3;
+        if ((p[2] >> 3 & 6) == 4 && (v->arch.cr4 & (1ul << 3)))
+            return false;
         val = (uint64_t)hc_get_debugreg(p[2] >> 3 & 7, 0, 0, 0, 0);
         *reg_by_number(r, (p[2] & 7) | (rex & 1 ? 8 : 0)) = val;
         return (p[2] & 0xc0) == 0xc0;

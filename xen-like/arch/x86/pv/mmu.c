@@ -80,17 +80,31 @@ static int one_update(const mmu_update_t *u, struct domain *pt_owner, struct dom
     }
 }
 
+/* Does up to `count` updates from the array at `list`; *done says how many. */
+static int update_batch(uint64_t list, unsigned int count, struct domain *pt_owner,
+                        struct domain *owner, unsigned int *done)
+{
+    for (unsigned int i = 0; i < count; i++, *done = i) {
+        mmu_update_t u;
+        if (unlikely((i & 15) == 15 && hypercall_preempt_check()))
+            return -ERESTART_HYPERCALL;
+        int rc = deferred_put_run(current);
+        if (unlikely(rc) || unlikely((rc = guest_read(&u, list + i * sizeof(u), sizeof(u)))) ||
+            unlikely((rc = one_update(&u, pt_owner, owner))))
+            return rc;
+    }
+    return 0;
+}
+
 int64_t hc_mmu_update(HC_ARGS)
 {
-    XEN_GUEST_HANDLE(uint64) done_at = {(void *)a3};
-    unsigned int count = (uint32_t)a2 & ~MMU_UPDATE_PREEMPTED, i, prior = 0;
+    unsigned int count = (uint32_t)a2 & ~MMU_UPDATE_PREEMPTED, done = 0, prior = 0;
     uint16_t foreign = (uint16_t)a4, pt_dom = (uint16_t)((uint32_t)a4 >> 16);
     struct domain *owner = current->domain, *pt_owner = current->domain;
     int rc = 0;
     (void)a5;
 
-    if (((uint32_t)a2 & MMU_UPDATE_PREEMPTED) && guest_handle_addr(done_at) &&
-        guest_read(&prior, a3, sizeof(prior)))
+    if (((uint32_t)a2 & MMU_UPDATE_PREEMPTED) && a3 && guest_read(&prior, a3, sizeof(prior)))
         return -EFAULT;
     if (pt_dom && !(pt_owner = pv_page_owner_for(pt_dom - 1, &rc)))
         return rc;
@@ -98,27 +112,18 @@ int64_t hc_mmu_update(HC_ARGS)
         return rc;
     if (owner == dom_xen || pt_owner->is_dying)
         return -EINVAL;
-
-    for (i = 0; i < count; i++) {
-        mmu_update_t u;
-        if (unlikely((i & 15) == 15 && hypercall_preempt_check()))
-            rc = -ERESTART_HYPERCALL;
-        else if (likely(!(rc = deferred_put_run(current)))) {
-            rc = guest_read(&u, a1 + i * sizeof(u), sizeof(u));
-            if (likely(!rc))
-                rc = one_update(&u, pt_owner, owner);
-        }
-        if (unlikely(rc))
-            break;
-    }
+    /* An update may drop the last page, and with it the last reference, of a dead domain. */
+    domain_get(owner);
+    rc = update_batch(a1, count, pt_owner, owner, &done);
+    domain_put(owner);
     if (a3) {
-        unsigned int done = prior + i;
-        if (guest_write(a3, &done, sizeof(done)))
+        unsigned int total = prior + done;
+        if (guest_write(a3, &total, sizeof(total)))
             return -EFAULT;
     }
     if (rc == -ERESTART_HYPERCALL)
-        return hypercall_restart(__HYPERVISOR_mmu_update, a1 + i * sizeof(mmu_update_t),
-                                 (count - i) | MMU_UPDATE_PREEMPTED, a3, a4, 0);
+        return hypercall_restart(__HYPERVISOR_mmu_update, a1 + done * sizeof(mmu_update_t),
+                                 (count - done) | MMU_UPDATE_PREEMPTED, a3, a4, 0);
     return rc;
 }
 
@@ -144,7 +149,7 @@ static int64_t update_va(uint64_t va, uint64_t val, uint64_t flags, struct domai
     if (unlikely(rc))
         return rc;
     uint64_t *slot = pv_walk_l1(v, va, &pt);
-    if (unlikely(!slot))
+    if (unlikely(!slot || pgt_level(pt->type) != 1))
         return -EINVAL;
     rc = pt_update(v, pt, pt_index(va, 1), val, owner, false);
     if (likely(!rc) && (flags & UVMF_FLUSHTYPE_MASK))

@@ -166,6 +166,18 @@ static int (*const mmuext_ops[])(struct mmuext_op *, struct domain *) = {
     [MMUEXT_COPY_PAGE] = clear_or_copy,
 };
 
+static int one_op(uint64_t addr, struct domain *d)
+{
+    struct mmuext_op op;
+    int rc = deferred_put_run(current);
+
+    if (rc || (rc = guest_read(&op, addr, sizeof(op))))
+        return rc;
+    if (op.cmd >= ARRAY_SIZE(mmuext_ops) || !mmuext_ops[op.cmd])
+        return -ENOSYS;
+    return mmuext_ops[op.cmd](&op, d);
+}
+
 int64_t hc_mmuext_op(HC_ARGS)
 {
     unsigned int count = (uint32_t)a2 & ~MMU_UPDATE_PREEMPTED, i, prior = 0;
@@ -177,20 +189,14 @@ int64_t hc_mmuext_op(HC_ARGS)
     struct domain *d = pv_page_owner_for((domid_t)a4, &rc);
     if (!d)
         return rc;
+    domain_get(d); /* an operation may drop the last page of a dead domain */
     for (i = 0; i < count; i++) {
-        struct mmuext_op op;
-        if (i && hypercall_preempt_check())
-            rc = -ERESTART_HYPERCALL;
-        else if (!(rc = deferred_put_run(current))) {
-            rc = guest_read(&op, a1 + i * sizeof(op), sizeof(op));
-            if (!rc)
-                rc = op.cmd < ARRAY_SIZE(mmuext_ops) && mmuext_ops[op.cmd]
-                         ? mmuext_ops[op.cmd](&op, d)
-                         : -ENOSYS;
-        }
+        rc = i && hypercall_preempt_check() ? -ERESTART_HYPERCALL
+                                            : one_op(a1 + i * sizeof(struct mmuext_op), d);
         if (rc)
             break;
     }
+    domain_put(d);
     if (a3) {
         unsigned int done = prior + i;
         if (guest_write(a3, &done, sizeof(done)))

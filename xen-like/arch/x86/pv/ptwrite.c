@@ -243,7 +243,7 @@ bool pv_emulate_pt_write(struct vcpu *v, uint64_t va, struct regs *regs)
 
     struct regs work = *regs;
     struct pt_insn in;
-    uint8_t insn[INSN_MAX] = {0};
+    uint8_t insn[INSN_MAX + 4] = {0}; /* an immediate may be looked for past the end */
     unsigned int n = insn_fetch(regs->rip, insn), shift = (va & 7) * 8;
     if (!decode(insn, n, &work, &in) || (va & 7) + in.size > 8)
         return false;

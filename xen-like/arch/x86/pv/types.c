@@ -171,6 +171,24 @@ static bool is_table(uint64_t type)
     return (type & PGT_TYPE) >= PGT_L1 && (type & PGT_TYPE) <= PGT_L4;
 }
 
+/*
+ * The last use as `type` ended: it is remembered with the time, as CPUs may still hold translations
+ * made while it lasted: writable ones, or through the table's old entries.
+ */
+static void leave_type(struct page_info *pg, uint64_t type)
+{
+    pg->type = (type & PGT_TYPE) | (uint64_t)(tlb_clock & 0xffff) << PGT_STAMP_SHIFT;
+}
+
+/* Before an unused page becomes `type`: those translations must be gone. */
+static void flush_old_type(const struct page_info *pg, uint64_t type)
+{
+    uint64_t x = pg->type;
+    if ((x & PGT_TYPE) != PGT_NONE && (x & PGT_TYPE) != type &&
+        (x & PGT_STAMP) >> PGT_STAMP_SHIFT == (tlb_clock & 0xffff))
+        tlb_flush_all();
+}
+
 static void make_partial(struct page_info *pg, uint64_t type)
 {
     pg->type = type | PGT_PARTIAL | (pg->type & PGT_PINNED);
@@ -201,12 +219,9 @@ static int type_establish(struct page_info *pg, uint64_t type, bool preempt)
 {
     bool was_partial = pg->type & PGT_PARTIAL;
 
-    if (!was_partial) {
-        if ((pg->type & PGT_TYPE) == PGT_WRITABLE && type != PGT_WRITABLE &&
-            (pg->type & PGT_STAMP) >> PGT_STAMP_SHIFT == (tlb_clock & 0xffff))
-            tlb_flush_all();
+    if (!was_partial)
         pg->n_validated = 0;
-    } else if (pg->flags & PGF_PARTIAL_CHILD) {
+    else if (pg->flags & PGF_PARTIAL_CHILD) {
         /* Half way through dropping: the child at n_validated - 1 no longer has our claim. */
         int rc = page_type_continue_put(pg, preempt);
         if (rc)
@@ -244,6 +259,8 @@ int page_type_get(struct page_info *pg, uint64_t type, bool preempt)
         pg->type = x + 1;
         return 0;
     }
+    if (!(x & PGT_PARTIAL))
+        flush_old_type(pg, type);
     if (type == PGT_WRITABLE && !(x & PGT_PARTIAL)) {
         pg->type = PGT_WRITABLE | PGT_VALIDATED | 1;
         return 0;
@@ -262,12 +279,8 @@ int page_type_put(struct page_info *pg, bool preempt)
         pg->type = x - 1;
         return 0;
     }
-    if ((x & PGT_TYPE) == PGT_WRITABLE) {
-        pg->type = PGT_WRITABLE | (uint64_t)(tlb_clock & 0xffff) << PGT_STAMP_SHIFT;
-        return 0;
-    }
     if (!is_table(x)) {
-        pg->type = PGT_NONE;
+        leave_type(pg, x);
         return 0;
     }
     pg->n_validated = PT_ENTRIES;
@@ -280,7 +293,7 @@ int page_type_continue_put(struct page_info *pg, bool preempt)
     int rc = devalidate_table(pg, pgt_level(pg->type), preempt);
     if (rc)
         return rc;
-    pg->type = PGT_NONE;
+    leave_type(pg, pg->type);
     pg->flags &= (uint8_t)~PGF_PARTIAL_CHILD;
     page_put(pg);
     return 0;

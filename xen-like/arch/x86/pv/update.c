@@ -2,6 +2,7 @@
 /* Changing entries of validated page tables, and finding them. */
 #include "arch/pv_mm.h"
 #include "arch/cpu.h"
+#include "arch/trap.h"
 #include "console.h"
 
 /* Same frame, same write permission: the claims stay, only flags change. */
@@ -10,10 +11,9 @@ static bool same_claims(uint64_t a, uint64_t b)
     return ((a ^ b) & (PTE_ADDR | PTE_P | PTE_W)) == 0 && !((a | b) & PTE_GRANT);
 }
 
-static int update_l1(struct vcpu *v, uint64_t *slot, uint64_t val, struct domain *owner,
+static int update_l1(struct domain *d, uint64_t *slot, uint64_t val, struct domain *owner,
                      bool keep_ad)
 {
-    struct domain *d = v->domain;
     uint64_t old = *slot;
 
     if (val & PTE_P) {
@@ -35,10 +35,9 @@ static int update_l1(struct vcpu *v, uint64_t *slot, uint64_t val, struct domain
     return 0;
 }
 
-static int update_table(struct vcpu *v, uint64_t *slot, uint64_t val, unsigned int level,
-                        bool keep_ad)
+static int update_table(struct vcpu *v, struct domain *d, uint64_t *slot, uint64_t val,
+                        unsigned int level, bool keep_ad)
 {
-    struct domain *d = v->domain;
     uint64_t old = *slot;
 
     if (keep_ad)
@@ -66,24 +65,28 @@ int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t
 {
     uint64_t *slot = (uint64_t *)page_to_virt(pt) + index;
     unsigned int level = pgt_level(pt->type);
+    struct domain *d = page_owner(pt); /* its table, its claims, whoever asks */
 
     if (likely(level == 1))
-        return update_l1(v, slot, val, owner, keep_ad);
+        return update_l1(d, slot, val, owner, keep_ad);
+    if (unlikely(level < 2 || level > 4))
+        return -EINVAL;
     if (level == 4 && index >= HV_SLOT_FIRST && index <= HV_SLOT_LAST)
         return -EINVAL;
-    return update_table(v, slot, val, level, keep_ad);
+    return update_table(v, d, slot, val, level, keep_ad);
 }
 
 uint64_t *pv_walk_l1(const struct vcpu *v, uint64_t va, struct page_info **pt)
 {
     uint64_t e = v->arch.cr3_kernel | PTE_P;
 
-    if (va >= HYPERVISOR_VIRT_START && va < 0xffff880000000000ul)
+    /* Beyond the canonical addresses the same table indexes come again, the hypervisor's too. */
+    if (!pv_canonical(va) || !guest_range_ok(va, 1))
         return NULL;
     for (unsigned int level = 4; level > 1; level--) {
         const uint64_t *table = paddr_to_virt(e & PTE_ADDR);
         e = table[pt_index(va, level)];
-        if (!(e & PTE_P))
+        if (!(e & PTE_P) || (e & PTE_PS))
             return NULL;
     }
     *pt = mfn_to_page(paddr_to_mfn(e & PTE_ADDR));
