@@ -348,6 +348,17 @@ BEHAVIOUR(machphys_update, "the guest writes the M2P entries of its own frames, 
     page_free(page);
 }
 
+BEHAVIOUR(odd_addresses,
+          "update_va_mapping refuses the hypervisor's addresses and what only looks like them")
+{
+    static const uint64_t odd[] = {0xffff830000000000, 0xffff820000000000, 0xffff800000000000,
+                                   0x0000830000000000, 0x0000820000000000, 0x0000800000000000,
+                                   0x00ff830000200000, 0xfffe820000000000};
+
+    for (unsigned int i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+        EXPECT_TRUE(pte_set((const void *)odd[i], 0) < 0);
+}
+
 BEHAVIOUR(m2p_read_only, "the M2P is readable, agrees with the P2M and cannot be written")
 {
     const uint64_t *p2m = (const uint64_t *)start_info->mfn_list;

@@ -149,8 +149,12 @@ static long backend_state(struct toolstack *ts, const struct device *device)
  * it. */
 static char *backend_error(struct toolstack *ts, const struct device *device, domid_t domid)
 {
-    char *text = store_read(ts->xs, XBT_NULL, "%s/error", device->backend);
+    /* Xen's hotplug scripts, and our block backend, say why a device did not come up in the first.
+     */
+    char *text = store_read(ts->xs, XBT_NULL, "%s/hotplug-error", device->backend);
 
+    if (!text)
+        text = store_read(ts->xs, XBT_NULL, "%s/error", device->backend);
     return text ? text
                 : store_read(ts->xs, XBT_NULL, "/local/domain/0/error/backend/%s/%u/%u/error",
                              device->kind, domid, device->id);
