@@ -11,8 +11,9 @@
 #include "hypercall.h"
 #include "lib/string.h"
 
-#define L1_PAGES_MAX (DOMAIN_MAX_VCPUS * PERDOMAIN_VCPU_PAGES / PT_ENTRIES)
-#define TABLE_LINK   (PTE_P | PTE_W | PTE_A)
+#define L1_PAGES_MAX      (DOMAIN_MAX_VCPUS * PERDOMAIN_VCPU_PAGES / PT_ENTRIES)
+#define RFLAGS_IOPL_SHIFT 12
+#define TABLE_LINK        (PTE_P | PTE_W | PTE_A)
 
 static int arch_create(struct domain *d)
 {
@@ -128,6 +129,7 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
         .rsp = u->rsp,
         .ss = u->ss | 3,
     };
+    v->arch.iopl = (uint32_t)(u->rflags >> RFLAGS_IOPL_SHIFT) & 3;
     v->arch.ds = u->ds;
     v->arch.es = u->es;
     v->arch.fs = u->fs;
@@ -179,7 +181,7 @@ void arch_vcpu_get_context(struct vcpu *v, vcpu_guest_context_t *c)
         .rdi = r->rdi,
         .rip = r->rip,
         .cs = (uint16_t)r->cs,
-        .rflags = r->rflags,
+        .rflags = r->rflags | (uint64_t)v->arch.iopl << RFLAGS_IOPL_SHIFT,
         .rsp = r->rsp,
         .ss = (uint16_t)r->ss,
         .ds = v->arch.ds,
