@@ -112,22 +112,6 @@ struct console *console_open(struct xs_handle *xs, unsigned int domid, const cha
     return console;
 }
 
-void console_close(struct console *console)
-{
-    if (console->evtchn)
-        xenevtchn_close(console->evtchn);
-    if (console->ring)
-        xengnttab_unmap(console->gnttab, (void *)console->ring, 1);
-    if (console->gnttab)
-        xengnttab_close(console->gnttab);
-    if (console->pty >= 0)
-        close(console->pty);
-    if (console->pty_slave >= 0)
-        close(console->pty_slave);
-    log_close(&console->log);
-    free(console);
-}
-
 void console_poll(const struct console *console, struct pollfd fds[2])
 {
     const char *unread;
@@ -157,6 +141,25 @@ static void carry_output(struct console *console)
     written = n ? write(console->pty, unread, n) : 0;
     if (written > 0)
         backlog_drop(&console->backlog, (size_t)written);
+}
+
+void console_close(struct console *console)
+{
+    /* A crashed guest's last words may still lie in the ring. */
+    if (console->ring && console->pty >= 0)
+        carry_output(console);
+    if (console->evtchn)
+        xenevtchn_close(console->evtchn);
+    if (console->ring)
+        xengnttab_unmap(console->gnttab, (void *)console->ring, 1);
+    if (console->gnttab)
+        xengnttab_close(console->gnttab);
+    if (console->pty >= 0)
+        close(console->pty);
+    if (console->pty_slave >= 0)
+        close(console->pty_slave);
+    log_close(&console->log);
+    free(console);
 }
 
 static void carry_input(struct console *console)
