@@ -21,9 +21,9 @@ void guest_main(void)
     if (xenbus_is_here()) {
         char name[64], nodes[256];
         int read = xenbus_read("name", name, sizeof(name));
-        int list = xenbus_list("", nodes, sizeof(nodes));
+        int list = xenbus_list("control", nodes, sizeof(nodes));
 
-        print("The store calls it '%s' (%d), with nodes: %s (%d)\n", read ? "" : name, read,
+        print("The store calls it '%s' (%d), with control nodes: %s (%d)\n", read ? "" : name, read,
               list ? "" : nodes, list);
         print("Writing data/greeting: %d\n", xenbus_write("data/greeting", "hello"));
         print("Reading what is not there: %d\n", xenbus_read("nothing", name, sizeof(name)));

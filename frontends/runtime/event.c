@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Event channel operations and the two-level upcall. */
 #include "runtime/event.h"
+#include "runtime/format.h"
 #include "runtime/hypercall.h"
 #include "runtime/start.h"
 #include "runtime/trap.h"
@@ -48,9 +49,17 @@ static void deliver(struct trap_frame *frame)
     }
 }
 
+void event_init(void)
+{
+    memset(shared_info.evtchn_mask, 0xff, sizeof(shared_info.evtchn_mask));
+    /* What came before nobody listened, as the store's first event does, is not to wake anyone. */
+    guest_vcpu()->evtchn_pending_sel = 0;
+    guest_vcpu()->evtchn_upcall_pending = 0;
+    trap_set_event_handler(deliver);
+}
+
 void event_set_handler(uint32_t port, event_handler handler, void *data)
 {
-    trap_set_event_handler(deliver);
     event_mask(port);
     ports[port].handler = handler;
     ports[port].data = data;

@@ -17,6 +17,9 @@
 /* Called with events masked, the port's pending bit already cleared. */
 typedef void (*event_handler)(uint32_t port, void *data);
 
+/* Masks every port, as a fresh domain has them all open; called once, before guest_main(). */
+void event_init(void);
+
 /* Gives a port its handler and unmasks the port; NULL takes it away and masks it. */
 void event_set_handler(uint32_t port, event_handler handler, void *data);
 

@@ -2,6 +2,7 @@
 /* From the first C line to guest_main() and on to the guest's end. */
 #include "runtime/start.h"
 #include "runtime/console.h"
+#include "runtime/event.h"
 #include "runtime/format.h"
 #include "runtime/hypercall.h"
 #include "runtime/paging.h"
@@ -15,6 +16,7 @@ void runtime_start(struct start_info *info)
 {
     start_info = info;
     paging_init();
+    event_init();
     trap_init();
     guest_main();
     guest_end(SHUTDOWN_poweroff);

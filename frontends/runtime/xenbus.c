@@ -56,7 +56,6 @@ static void ring_init(void)
     if (!xenbus_is_here())
         guest_panic("this guest has no store ring");
     ring = page_map_frame(start_info->store_mfn);
-    event_mask(start_info->store_evtchn);
 }
 
 static void ring_put(const void *data, size_t size)
@@ -165,6 +164,18 @@ int xenbus_read(const char *path, char *buffer, size_t size)
         return length;
     copy_payload(buffer, size, length);
     return 0;
+}
+
+domid_t xenbus_own_domain(void)
+{
+    char text[8];
+    domid_t number = 0;
+
+    if (!xenbus_is_here() || xenbus_read("domid", text, sizeof(text)))
+        return 0;
+    for (const char *at = text; *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (*at - '0');
+    return number;
 }
 
 int xenbus_list(const char *path, char *buffer, size_t size)

@@ -11,6 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <xen/xen.h>
+
+/* This domain's number, as grants and events between domains name it: 0, or what the store says. */
+domid_t xenbus_own_domain(void);
+
 /* True when the builder gave this guest a store ring; dom0 has none at start. */
 bool xenbus_is_here(void);
 

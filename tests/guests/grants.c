@@ -9,6 +9,7 @@
 #include "runtime/hypercall.h"
 #include "runtime/paging.h"
 #include "runtime/start.h"
+#include "runtime/xenbus.h"
 
 #include <xen/errno.h>
 #include <xen/grant_table.h>
@@ -40,13 +41,14 @@ static bool set_up(void)
 static void give(grant_ref_t ref, const void *page, unsigned int flags)
 {
     TABLE_AT[ref].frame = (uint32_t)page_mfn(page);
-    TABLE_AT[ref].domid = 0;
+    TABLE_AT[ref].domid = xenbus_own_domain();
     TABLE_AT[ref].flags = (uint16_t)(GTF_permit_access | flags);
 }
 
 static struct gnttab_map_grant_ref map_at(uint64_t address, grant_ref_t ref, uint32_t flags)
 {
-    struct gnttab_map_grant_ref op = {.host_addr = address, .flags = flags, .ref = ref, .dom = 0};
+    struct gnttab_map_grant_ref op = {
+        .host_addr = address, .flags = flags, .ref = ref, .dom = xenbus_own_domain()};
 
     if (grant_op(GNTTABOP_map_grant_ref, &op, 1))
         op.status = 1;
@@ -73,7 +75,7 @@ BEHAVIOUR(table, "the table can be sized, set up and asked about; version 1 is a
     EXPECT_TRUE(size.nr_frames >= 1 && size.nr_frames <= size.max_nr_frames);
     report_answer("max_frames", size.max_nr_frames);
     EXPECT(grant_op(GNTTABOP_query_size, &size, 2), -XEN_EINVAL);
-    size.dom = 7;
+    size.dom = 0x7000;
     EXPECT(grant_op(GNTTABOP_query_size, &size, 1), 0);
     EXPECT(size.status, GNTST_bad_domain);
     EXPECT(grant_op(GNTTABOP_set_version, &version, 1), 0);
@@ -142,7 +144,7 @@ BEHAVIOUR(map_refused, "what was not granted, or not so, is refused with its own
     give(22, page, GTF_sub_page);
     EXPECT(map_at((uint64_t)window, 22, GNTMAP_host_map).status, GNTST_general_error);
     give(22, page, 0);
-    TABLE_AT[22].domid = 3;
+    TABLE_AT[22].domid = 0x7000;
     EXPECT(map_at((uint64_t)window, 22, GNTMAP_host_map).status, GNTST_general_error);
     give(22, page, 0);
     TABLE_AT[22].frame = 0xfffffff;
@@ -191,7 +193,7 @@ static long copy(struct gnttab_copy op)
 BEHAVIOUR(copies, "bytes are copied between granted and own frames, within one page")
 {
     char *from = page_alloc(), *to = page_alloc();
-    struct gnttab_copy op = {.source = {.u.ref = 24, .domid = 0, .offset = 10},
+    struct gnttab_copy op = {.source = {.u.ref = 24, .domid = xenbus_own_domain(), .offset = 10},
                              .dest = {.u.gmfn = page_mfn(to), .domid = DOMID_SELF, .offset = 4000},
                              .len = 96,
                              .flags = GNTCOPY_source_gref};
@@ -205,12 +207,12 @@ BEHAVIOUR(copies, "bytes are copied between granted and own frames, within one p
     op.len = 97;
     EXPECT(copy(op), GNTST_bad_copy_arg);
     op.len = 1;
-    op.dest.domid = 0;
+    op.dest.domid = xenbus_own_domain();
     EXPECT(copy(op), GNTST_permission_denied);
     op.dest.domid = DOMID_SELF;
-    op.source.domid = 9;
+    op.source.domid = 0x7000;
     EXPECT(copy(op), GNTST_bad_domain);
-    op.source.domid = 0;
+    op.source.domid = xenbus_own_domain();
     op.source.u.ref = 25;
     TABLE_AT[25].flags = GTF_invalid;
     EXPECT(copy(op), GNTST_general_error);

@@ -318,12 +318,12 @@ BEHAVIOUR(update_arguments, "mmu_update refuses unknown commands, frames and dom
     update.ptr = 0xfffffffff000;
     report_answer("no_frame", hypercall4(__HYPERVISOR_mmu_update, arg(&update), 1, 0, DOMID_SELF));
     update.ptr = page_mfn(page) << PAGE_SHIFT;
-    report_answer("domain_5", hypercall4(__HYPERVISOR_mmu_update, arg(&update), 1, 0, 5));
+    report_answer("domain_nobody", hypercall4(__HYPERVISOR_mmu_update, arg(&update), 1, 0, 0x7000));
     report_answer("domain_io", hypercall4(__HYPERVISOR_mmu_update, arg(&update), 1, 0, DOMID_IO));
     report_answer("domain_invalid",
                   hypercall4(__HYPERVISOR_mmu_update, arg(&update), 1, 0, DOMID_INVALID));
-    report_answer("pt_domain_5",
-                  hypercall4(__HYPERVISOR_mmu_update, arg(&update), 1, 0, DOMID_SELF | 6UL << 16));
+    report_answer("pt_domain_nobody", hypercall4(__HYPERVISOR_mmu_update, arg(&update), 1, 0,
+                                                 DOMID_SELF | 0x7001UL << 16));
     report_answer("bad_pointer", hypercall4(__HYPERVISOR_mmu_update, 0x1000, 1, 0, DOMID_SELF));
     report_answer("hypervisor_pointer",
                   hypercall4(__HYPERVISOR_mmu_update, 0xffff82d000000000, 1, 0, DOMID_SELF));

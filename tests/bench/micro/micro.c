@@ -171,24 +171,11 @@ static void measure_user(const char *name, char *code, trap_hook hook)
     print("BENCH %s %lu\n", name, ticks_to_ns(cost[1] - cost[0]) / ROUNDS);
 }
 
-/* Grants name a domain by its number, never by DOMID_SELF: dom0 is 0, a domU asks the store. */
-static domid_t own_domain(void)
-{
-    char text[8];
-    domid_t number = 0;
-
-    if (!xenbus_is_here() || xenbus_read("domid", text, sizeof(text)))
-        return 0;
-    for (const char *at = text; *at >= '0' && *at <= '9'; at++)
-        number = number * 10 + (*at - '0');
-    return number;
-}
-
 /* Sets up one grant of our own page to ourselves; answers whether it maps. */
 static bool grant_prepare(void)
 {
     static xen_pfn_t frame;
-    domid_t self = own_domain();
+    domid_t self = xenbus_own_domain();
     struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = 1};
     grant_entry_v1_t *table = page_alloc();
 
