@@ -76,7 +76,9 @@ static xen_pfn_t frame_type(struct domain *d, gfn_t gfn)
     if (page->count & PGC_HEAP) {
         type = XEN_DOMCTL_PFINFO_XTAB;
     } else {
-        type = pgt_level(page->type) < ARRAY_SIZE(tables) ? tables[pgt_level(page->type)] : 0;
+        /* A frame remembers its last type; it is one only while it is used. */
+        unsigned int level = page->type & PGT_COUNT ? pgt_level(page->type) : 0;
+        type = level < ARRAY_SIZE(tables) ? tables[level] : 0;
         if (page->type & PGT_PINNED)
             type |= XEN_DOMCTL_PFINFO_LPINTAB;
     }

@@ -222,9 +222,7 @@ int64_t hc_get_debugreg(HC_ARGS)
 
     if ((a1 == 4 || a1 == 5) && !(v->arch.cr4 & (1ul << 3)))
         a1 += 2; /* other names of 6 and 7 while CR4.DE is clear */
-    if ((a1 == 4 || a1 == 5) && !(current->arch.cr4 & (1ul << 3)))
-        a1 += 2; /* their other names while CR4.DE is clear */
-    return a1 <= 3 || a1 == 6 || a1 == 7 ? (int64_t)current->arch.dr[a1] : -ENODEV;
+    return a1 <= 3 || a1 == 6 || a1 == 7 ? (int64_t)v->arch.dr[a1] : -ENODEV;
 }
 
 int64_t hc_iret(HC_ARGS)

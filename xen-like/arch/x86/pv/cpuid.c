@@ -64,10 +64,12 @@ static void hide_leaf_1(const struct vcpu *v, struct cpuid_regs *r)
 {
     r->c &= ~L1C_HIDE;
     r->c |= BIT(31); /* hypervisor present */
-    if (!(v->arch.cr4 & (1ul << 18)))
-        r->c &= ~BIT(27); /* OSXSAVE mirrors the guest's CR4 */
-    else
+    /* OSXSAVE is what CR4 says; a kernel that has not set it yet is told whether it may, as Xen
+     * does. */
+    if ((v->arch.cr4 & (1ul << 18)) || ((v->arch.flags & VCPU_KERNEL_MODE) && fpu_has_xsave()))
         r->c |= BIT(27);
+    else
+        r->c &= ~BIT(27);
     r->d &= ~L1D_HIDE;
     r->d |= BIT(6) | BIT(9); /* PAE, APIC */
     if (v->domain->is_control)
