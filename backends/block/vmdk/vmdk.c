@@ -284,13 +284,28 @@ static int read_descriptor(struct vmdk_disk *vmdk)
     return rc;
 }
 
-/* An extent's file lies beside the descriptor unless its name is absolute. */
+/* Whether a component of the path is "..". */
+static bool climbs(const char *name)
+{
+    for (const char *p = name; (p = strstr(p, "..")) != NULL; p += 2)
+        if ((p == name || p[-1] == '/') && (p[2] == '/' || p[2] == '\0'))
+            return true;
+    return false;
+}
+
+/*
+ * An extent's file lies beside the descriptor, or in a folder below. Descriptors come with volumes
+ * from anywhere: other names would reach other guests' disks, or dom0's own files. 0, -EPERM,
+ * -ENAMETOOLONG.
+ */
 static int extent_path(const struct vmdk_disk *vmdk, const char *name, char *out, size_t size)
 {
     const char *slash = strrchr(vmdk->path, '/');
     int n;
 
-    if (name[0] == '/' || slash == NULL)
+    if (name[0] == '/' || climbs(name))
+        return -EPERM;
+    if (slash == NULL)
         n = snprintf(out, size, "%s", name);
     else
         n = snprintf(out, size, "%.*s/%s", (int)(slash - vmdk->path), vmdk->path, name);
@@ -315,8 +330,11 @@ static int open_part(struct vmdk_disk *vmdk, const struct vmdk_extent *extent, u
         return fail(vmdk, -ENOTSUP, "this kind of extent is not supported yet");
     if (extent->type == VMDK_EXTENT_SPARSE && !vmdk->disk.read_only)
         return fail(vmdk, -ENOTSUP, "sparse disks are only read: convert it, or open read-only");
-    if (extent_path(vmdk, extent->file, path, sizeof(path)) != 0)
-        return fail(vmdk, -ENAMETOOLONG, "the extent's path is too long");
+    rc = extent_path(vmdk, extent->file, path, sizeof(path));
+    if (rc == -EPERM)
+        return fail(vmdk, rc, "the extent's file must lie beside its descriptor");
+    if (rc != 0)
+        return fail(vmdk, rc, "the extent's path is too long");
     rc = from_store(vmdk, vmdk->store->ops->open(vmdk->store, path,
                                                  vmdk->disk.read_only ? STORE_READ : STORE_WRITE,
                                                  &part->file));
