@@ -11,22 +11,26 @@ RT_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,frontends/runtime/runtime.ld \
 
 $(B)/rt/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(RT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(RT_CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/rt/%.o: %.S
 	@mkdir -p $(@D)
-	$(CC) -g -fcf-protection=none -MMD -MP -c -o $@ $<
+	$(say) AS $@
+	$(Q)$(CC) -g -fcf-protection=none -MMD -MP -c -o $@ $<
 
 RUNTIME_OBJECTS := $(patsubst frontends/runtime/%,$(B)/rt/frontends/runtime/%.o,\
     $(basename $(filter-out %/libc.c,$(wildcard frontends/runtime/*.c frontends/runtime/*.S))))
 $(B)/guests/runtime.a: $(RUNTIME_OBJECTS)
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 # $(call micro_guest,NAME,SOURCES): $(B)/guests/NAME.elf, a PV kernel that needs no C library.
 define micro_guest
 $(B)/guests/$(1).elf: $(patsubst %,$(B)/rt/%.o,$(basename $(2))) $(B)/guests/runtime.a \
                       frontends/runtime/runtime.ld
-	$(CC) $(RT_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--whole-archive $(B)/guests/runtime.a
+	$$(call say) LINK $$@
+	$$(Q)$(CC) $(RT_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--whole-archive $(B)/guests/runtime.a
 MICRO_GUESTS += $(B)/guests/$(1).elf
 ALL += $(B)/guests/$(1).elf
 endef
@@ -37,13 +41,14 @@ $(eval $(call micro_guest,hello,frontends/examples/hello.c))
 NEWLIB := $(B)/newlib/x86_64-elf
 $(NEWLIB)/newlib/libc.a:
 	@test -d /usr/src/newlib || { echo "newlib-source is not installed: make deps" >&2; exit 1; }
-	rm -rf $(B)/newlib && mkdir -p $(B)/newlib/source
-	tar -xf /usr/src/newlib/newlib-*.tar.* -C $(B)/newlib/source --strip-components=1
-	cd $(B)/newlib && ./source/configure --target=x86_64-elf --disable-multilib --disable-libgloss \
+	$(say) LIBC $@
+	$(Q)rm -rf $(B)/newlib && mkdir -p $(B)/newlib/source
+	$(Q)tar -xf /usr/src/newlib/newlib-*.tar.* -C $(B)/newlib/source --strip-components=1
+	$(Q)cd $(B)/newlib && ./source/configure --target=x86_64-elf --disable-multilib --disable-libgloss \
 	  --disable-newlib-supplied-syscalls CC_FOR_TARGET=gcc AR_FOR_TARGET=ar \
 	  RANLIB_FOR_TARGET=ranlib AS_FOR_TARGET=as LD_FOR_TARGET=ld MAKEINFO=true \
 	  CFLAGS_FOR_TARGET='-O2 -mno-red-zone -fno-pic -ffreestanding -mcmodel=kernel -w' >configure.log 2>&1
-	$(MAKE) -C $(B)/newlib all-target-newlib MAKEINFO=true >$(B)/newlib/build.log 2>&1 || \
+	$(Q)$(MAKE) -C $(B)/newlib all-target-newlib MAKEINFO=true >$(B)/newlib/build.log 2>&1 || \
 	  { tail -20 $(B)/newlib/build.log >&2; exit 1; }
 
 # $(call libc_guest,NAME,SOURCES): $(B)/guests/NAME.elf, a PV kernel whose main() has Newlib below it.
@@ -53,11 +58,13 @@ LIBC_CFLAGS := $(filter-out -mgeneral-regs-only,$(RT_CFLAGS)) -isystem $(NEWLIB)
                -isystem $(B)/newlib/source/newlib/libc/include
 $(B)/rtc/%.o: %.c $(NEWLIB)/newlib/libc.a
 	@mkdir -p $(@D)
-	$(CC) $(LIBC_CFLAGS) -MMD -MP -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(LIBC_CFLAGS) -MMD -MP -c -o $@ $<
 define libc_guest
 $(B)/guests/$(1).elf: $(patsubst %,$(B)/rtc/%.o,$(basename $(2) frontends/runtime/libc.c)) \
                       $(filter-out %/string.o,$(RUNTIME_OBJECTS)) frontends/runtime/runtime.ld
-	$(CC) $(RT_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(NEWLIB)/newlib/libm.a \
+	$$(call say) LINK $$@
+	$$(Q)$(CC) $(RT_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(NEWLIB)/newlib/libm.a \
 	  $(NEWLIB)/newlib/libc.a -lgcc
 MICRO_GUESTS += $(B)/guests/$(1).elf
 ALL += $(B)/guests/$(1).elf
