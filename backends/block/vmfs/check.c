@@ -333,6 +333,12 @@ int vmfs_check(struct vmfs_volume *volume, struct vmfs_check *check)
 
     if (rc != 0)
         return rc;
+    /* Newcomers wait for the host lock that the transaction holds. */
+    rc = check->repair ? slot_require_alone(volume) : 0;
+    if (rc != 0) {
+        vmfs_end(volume);
+        return rc;
+    }
     check->findings = check->repaired = 0;
     checker.used_fb = calloc(volume->fbb.item_count / 8 + 1, 1);
     checker.used_sb = calloc(volume->sbc.item_count / 8 + 1, 1);

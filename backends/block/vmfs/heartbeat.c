@@ -207,6 +207,22 @@ int slot_acquire(struct vmfs_volume *volume, unsigned flags)
     return rc;
 }
 
+int slot_require_alone(struct vmfs_volume *volume)
+{
+    for (unsigned i = 0; i < VMFS5_SLOT_COUNT; i++) {
+        struct vmfs_slot slot;
+        int rc = slot_read(volume, VMFS_SLOTS_OFFSET + i * VMFS_SLOT_SIZE, &slot);
+
+        if (rc != 0)
+            return rc;
+        /* Those of the dead were cleared when we opened the volume. */
+        if (slot.state != VMFS_SLOT_FREE && slot.address != volume->slot_address)
+            return vmfs_fail(volume, -EBUSY, "%.46s has the volume open (heartbeat slot 0x%llx)",
+                             slot.host_text, (unsigned long long)slot.address);
+    }
+    return 0;
+}
+
 int slot_beat(struct vmfs_volume *volume)
 {
     uint64_t now = uptime_us();

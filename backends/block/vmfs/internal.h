@@ -99,6 +99,8 @@ void vmfs_end(struct vmfs_volume *volume);
 int slot_acquire(struct vmfs_volume *volume, unsigned flags);
 void slot_release(struct vmfs_volume *volume);
 int slot_beat(struct vmfs_volume *volume);
+/* -EBUSY when anybody else has the volume open for writing. */
+int slot_require_alone(struct vmfs_volume *volume);
 /* Whether the holder of a lock still lives: 1, 0, or an error. */
 int slot_is_alive(struct vmfs_volume *volume, uint64_t address, uint64_t generation);
 /* Fills in `lock` (as just read) as ours; -EBUSY when somebody alive holds it. Does not write. */
