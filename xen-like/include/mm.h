@@ -100,7 +100,9 @@ struct page_info *heap_alloc_pages(unsigned int order, unsigned int flags);
 struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, unsigned int flags);
 void heap_free_pages(struct page_info *pg, unsigned int order);
 uint64_t heap_free_count(void);  /* frames */
-uint64_t heap_total_count(void); /* frames of RAM the allocator was ever given */
+uint64_t heap_total_count(void); /* frames of RAM of the machine */
+/* At boot: so many frames are RAM, free or in use by the hypervisor. */
+void heap_add_total(uint64_t frames);
 
 /*
  * Hypervisor memory. mm_alloc: zeroed, 16-byte aligned (page-aligned from PAGE_SIZE up), NULL when

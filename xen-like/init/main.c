@@ -57,7 +57,7 @@ static void init_memory(void)
 {
     paging_init();
     boot_memory_to_heap();
-    printk(LOG_INFO, "Memory: %lu MiB of RAM, %lu MiB free\n", max_page >> 8,
+    printk(LOG_INFO, "Memory: %lu MiB of RAM, %lu MiB free\n", heap_total_count() >> 8,
            heap_free_count() >> 8);
 }
 

@@ -116,8 +116,6 @@ void heap_free_pages(struct page_info *pg, unsigned int order)
 
     spin_lock(&heap_lock);
     n_free += 1ul << order;
-    if (n_free > n_total)
-        n_total = n_free;
     for (uint64_t i = 0; i < 1ul << order; i++) {
         frame_table[mfn + i].count = 0;
         frame_table[mfn + i].owner_frame = 0;
@@ -142,6 +140,11 @@ void heap_free_pages(struct page_info *pg, unsigned int order)
 uint64_t heap_free_count(void)
 {
     return n_free;
+}
+
+void heap_add_total(uint64_t frames)
+{
+    n_total += frames;
 }
 
 uint64_t heap_total_count(void)

@@ -259,6 +259,7 @@ void boot_memory_to_heap(void)
             continue;
         for (paddr_t p = start; p < end; p += PAGE_SIZE)
             mfn_to_page(paddr_to_mfn(p))->flags |= PGF_RAM;
+        heap_add_total((end - start) >> PAGE_SHIFT);
         if (overlaps(start, end, boot_top, boot_high)) {
             free_range(start, boot_top);
             start = boot_high;
