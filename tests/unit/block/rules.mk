@@ -5,3 +5,4 @@ $(eval $(call unit_test,vmfs_power_cut,tests/unit/block/test_power_cut.c $(BLOCK
 $(eval $(call unit_test,vmfs,tests/unit/block/test_vmfs.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmdk,tests/unit/block/test_vmdk.c $(BDISK_SRC),))
 $(eval $(call unit_test,block_request,tests/unit/block/test_request.c backends/block/request.c backends/block/ring.c,))
+$(eval $(call unit_test,block_engine,tests/unit/block/test_engine.c backends/block/engine.c $(BDISK_SRC),-luring))
