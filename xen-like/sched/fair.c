@@ -14,7 +14,8 @@
 #include "domain.h"
 #include "spinlock.h"
 
-#define SLICE          MILLISECS(10)
+/* Short: a guest with more vCPUs than there are CPUs spins waiting for its own others. */
+#define SLICE          MILLISECS(2)
 #define WAKE_CREDIT    MILLISECS(5)
 #define PREEMPT_MARGIN MILLISECS(1)
 
@@ -116,8 +117,11 @@ void sched_wake(struct vcpu *v)
         enqueue(v);
     }
     struct vcpu *cur = current;
+    charge(cur);
     if (cur->is_idle || v->sched.vtime + PREEMPT_MARGIN < cur->sched.vtime || cur->pause_flags)
         softirq_raise(SOFTIRQ_SCHEDULE);
+    else if (!slice_timer.is_active)
+        timer_set(&slice_timer, time_now() + SLICE); /* it ran alone, without an end to its slice */
     spin_unlock(&sched_lock);
 }
 

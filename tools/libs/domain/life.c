@@ -60,7 +60,9 @@ static int check_possible(struct toolstack *ts, const struct domain_config *conf
             config->name);
     n = hv_domain_list(ts->hv, &list);
     for (int i = 0; i < n; i++) {
-        if (memcmp(list[i].handle, config->uuid, sizeof(config->uuid)) == 0) {
+        /* What is dying only waits for its last pages to be let go. */
+        if (!(list[i].flags & XEN_DOMINF_dying) &&
+            memcmp(list[i].handle, config->uuid, sizeof(config->uuid)) == 0) {
             report_error(
                 "domain %u has the UUID that '%s' would get: wait until it is gone, or set uuid",
                 list[i].domain, config->name);
