@@ -29,18 +29,24 @@ static void fill_random(void *buffer, size_t length)
     memcpy(buffer, &now.tv_nsec, length < sizeof(now.tv_nsec) ? length : sizeof(now.tv_nsec));
 }
 
-/* Hardware address of the first network card that has one. */
+/* Hardware address of the first network card; bridges and taps, whose address may change, are none.
+ */
 static bool read_mac(uint8_t mac[6])
 {
+    static const char device[] = "device";
     glob_t found;
     bool ok = false;
 
-    if (glob("/sys/class/net/*/address", 0, NULL, &found) != 0)
+    if (glob("/sys/class/net/*/device", 0, NULL, &found) != 0)
         return false;
     for (size_t i = 0; i < found.gl_pathc && !ok; i++) {
-        FILE *file = fopen(found.gl_pathv[i], "re");
         static const uint8_t none[6];
+        char path[128];
+        FILE *file;
 
+        snprintf(path, sizeof(path), "%.*saddress",
+                 (int)(strlen(found.gl_pathv[i]) - strlen(device)), found.gl_pathv[i]);
+        file = fopen(path, "re");
         if (file == NULL)
             continue;
         ok = fscanf(file, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3],
@@ -93,10 +99,9 @@ void uuid_of_host(struct vmfs_uuid *out)
     if (hash == 0)
         hash = hash_file("/etc/machine-id");
     has_mac = read_mac(out->mac);
-    if (hash == 0 && !has_mac) {
-        uuid_generate(out);
-        return;
-    }
+    /* A machine nothing is known of has at least the same name in all processes of one boot. */
+    if (hash == 0 && !has_mac)
+        hash = hash_file("/proc/sys/kernel/random/boot_id");
     out->time_lo = (uint32_t)hash;
     out->time_hi = (uint32_t)(hash >> 32);
     out->random = 0xC0BE;
