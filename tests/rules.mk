@@ -7,14 +7,14 @@ RUN_TESTS = tests/run --build $(B) --unit "$(UNIT_TESTS)" --fuzz "$(FUZZERS)"
 .PHONY: test $(TEST_SUITES:%=test-%)
 ## test: every suite: lint, unit, fuzz, guests, boot, system (also test-SUITE for one)
 test: $$(ALL) $$(UNIT_TESTS) $$(FUZZERS) $$(TEST_PROGRAMS) guest-tests iso demo-volume
-	$(RUN_TESTS)
+	@$(RUN_TESTS)
 test-lint:
-	$(RUN_TESTS) lint
+	@$(RUN_TESTS) lint
 test-unit: $$(UNIT_TESTS)
-	$(RUN_TESTS) unit
+	@$(RUN_TESTS) unit
 test-fuzz: $$(FUZZERS)
-	$(RUN_TESTS) fuzz
+	@$(RUN_TESTS) fuzz
 test-guests test-boot test-system: test-%: $$(ALL) $$(TEST_PROGRAMS) guest-tests iso demo-volume
-	$(RUN_TESTS) $*
+	@$(RUN_TESTS) $*
 .PHONY: lint
 lint: test-lint

@@ -2,11 +2,13 @@
 # The bench: Corbel and Debian's Xen side by side. On demand, not a test.
 $(B)/bench/pvbench: tests/bench/pvbench.c
 	@mkdir -p $(@D)
-	$(CC) $(PROG_CFLAGS) -static -o $@ $<
+	$(call say) LINK $@
+	$(Q)$(CC) $(PROG_CFLAGS) -static -o $@ $<
 $(B)/bench/guest.img: tests/bench/guest.manifest tests/bench/guest-init $(B)/bench/pvbench $(DEBS)/.fetched
-	dom0/image/packroot -D DEBS=$(DEBS) -D B=$(B) --cpio $@ $<
+	$(call say) PACK $@
+	$(Q)dom0/image/packroot -D DEBS=$(DEBS) -D B=$(B) --cpio $@ $<
 .PHONY: bench bench-files
 bench-files: $(B)/bench/pvbench $(B)/bench/guest.img
 ## bench: Corbel beside Debian's Xen and the bare kernel: boot time, instructions of each operation
 bench: $$(ALL) dom0-image bench-files $(B)/guests/bench_micro.elf
-	tests/bench/run --build $(B)
+	@tests/bench/run --build $(B)
