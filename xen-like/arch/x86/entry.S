@@ -333,35 +333,55 @@ context_resume:
     lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL - R_SIZE(%rip), %rsp
     jmp *%rdi
 
-/* int guest_copy(void *dst, const void *src, size_t len): -EFAULT on a fault in either. */
+/* int guest_copy(void *dst, const void *src, size_t len): -EFAULT on a fault in either. Mostly a few words. */
     .balign 16
     .globl guest_copy
 guest_copy:
     mov %rdx, %rcx
-    shr $3, %rcx
+    shr $5, %rcx
     jz 2f
 1:
 c1: mov (%rsi), %rax
-c2: mov %rax, (%rdi)
-    add $8, %rsi
-    add $8, %rdi
+c2: mov 8(%rsi), %r8
+c3: mov 16(%rsi), %r9
+c4: mov 24(%rsi), %r10
+c5: mov %rax, (%rdi)
+c6: mov %r8, 8(%rdi)
+c7: mov %r9, 16(%rdi)
+c8: mov %r10, 24(%rdi)
+    add $32, %rsi
+    add $32, %rdi
     dec %rcx
     jnz 1b
-2:  and $7, %edx
+2:  test $16, %dl
+    jz 3f
+c9: mov (%rsi), %rax
+c10: mov 8(%rsi), %r8
+c11: mov %rax, (%rdi)
+c12: mov %r8, 8(%rdi)
+    add $16, %rsi
+    add $16, %rdi
+3:  test $8, %dl
     jz 4f
-3:
-c3: movb (%rsi), %al
-c4: movb %al, (%rdi)
+c13: mov (%rsi), %rax
+c14: mov %rax, (%rdi)
+    add $8, %rsi
+    add $8, %rdi
+4:  and $7, %edx
+    jz 6f
+5:
+c15: movb (%rsi), %al
+c16: movb %al, (%rdi)
     inc %rsi
     inc %rdi
     dec %edx
-    jnz 3b
-4:  xor %eax, %eax
+    jnz 5b
+6:  xor %eax, %eax
     ret
 guest_copy_fault:
     mov $-14, %eax
     ret
-.irp n, 1, 2, 3, 4
+.irp n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
     FAULT_TO c\n, guest_copy_fault
 .endr
 /* int guest_zero(void *dst, size_t len) */

@@ -5,7 +5,8 @@
 
 #include "domain.h"
 
-#define INSN_MAX 15
+#define INSN_MAX    15
+#define INSN_BUFFER 16 /* what insn_fetch may write */
 
 uint64_t *reg_by_number(struct regs *r, unsigned int n);
 /* Copies up to INSN_MAX bytes at `rip`; returns how many could be read. */

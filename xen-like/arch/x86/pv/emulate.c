@@ -27,11 +27,14 @@ uint64_t *reg_by_number(struct regs *r, unsigned int n)
 
 unsigned int insn_fetch(uint64_t rip, uint8_t *buf)
 {
+    unsigned int in_page = (unsigned int)(PAGE_SIZE - (rip & (PAGE_SIZE - 1)));
+
+    /* Two words in one go, unless the instruction may end on the last mapped page. */
+    if (likely(in_page >= INSN_BUFFER))
+        return guest_read(buf, rip, INSN_BUFFER) == 0 ? INSN_MAX : 0;
     if (guest_read(buf, rip, INSN_MAX) == 0)
         return INSN_MAX;
-    /* The instruction may end on the last mapped page. */
-    unsigned int n = (unsigned int)(PAGE_SIZE - (rip & (PAGE_SIZE - 1)));
-    return n < INSN_MAX && guest_read(buf, rip, n) == 0 ? n : 0;
+    return in_page < INSN_MAX && guest_read(buf, rip, in_page) == 0 ? in_page : 0;
 }
 
 static bool read_cr(struct vcpu *v, unsigned int cr, uint64_t *out)
@@ -152,7 +155,7 @@ static bool emulate_0f(struct vcpu *v, struct regs *r, const uint8_t *p, unsigne
 
 bool pv_emulate_privileged(struct vcpu *v, struct regs *r)
 {
-    uint8_t insn[INSN_MAX] = {0};
+    uint8_t insn[INSN_BUFFER] = {0};
     unsigned int n = insn_fetch(r->rip, insn), i = 0, rex = 0, len;
     struct port_insn port = {.size = 4};
 

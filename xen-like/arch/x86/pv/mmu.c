@@ -4,6 +4,7 @@
 #include "arch/cpu.h"
 #include "console.h"
 #include "guest.h"
+#include "fast.h"
 #include "hypercall.h"
 
 /*
@@ -38,7 +39,7 @@ static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner,
     if (unlikely(!mfn_valid(mfn)))
         return -EINVAL;
     struct page_info *pt = mfn_to_page(mfn);
-    if (unlikely(!page_get(pt, pt_owner)))
+    if (unlikely(!fast_page_get(pt, pt_owner)))
         return -EINVAL;
     uint64_t type = pt->type & (PGT_TYPE | PGT_VALIDATED);
     int rc = -EINVAL;
@@ -51,7 +52,7 @@ static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner,
         page_type_put(pt, false);
         rc = 0;
     }
-    page_put(pt);
+    fast_page_put(pt);
     return rc;
 }
 
@@ -113,9 +114,11 @@ int64_t hc_mmu_update(HC_ARGS)
     if (owner == dom_xen || pt_owner->is_dying)
         return -EINVAL;
     /* An update may drop the last page, and with it the last reference, of a dead domain. */
-    domain_get(owner);
+    if (owner != current->domain)
+        domain_get(owner);
     rc = update_batch(a1, count, pt_owner, owner, &done);
-    domain_put(owner);
+    if (owner != current->domain)
+        domain_put(owner);
     if (a3) {
         unsigned int total = prior + done;
         if (guest_write(a3, &total, sizeof(total)))

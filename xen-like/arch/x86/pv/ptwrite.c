@@ -241,25 +241,27 @@ bool pv_emulate_pt_write(struct vcpu *v, uint64_t va, struct regs *regs)
         !(pt->type & PGT_COUNT) || page_owner(pt) != v->domain)
         return false;
 
-    struct regs work = *regs;
+    const uint64_t rax = regs->rax, rflags = regs->rflags; /* what execute may change */
     struct pt_insn in;
-    uint8_t insn[INSN_MAX + 4] = {0}; /* an immediate may be looked for past the end */
+    uint8_t insn[INSN_BUFFER + 4] = {0}; /* an immediate may be looked for past the end */
     unsigned int n = insn_fetch(regs->rip, insn), shift = (va & 7) * 8;
-    if (!decode(insn, n, &work, &in) || (va & 7) + in.size > 8)
+    if (!decode(insn, n, regs, &in) || (va & 7) + in.size > 8)
         return false;
 
     uint64_t *slot = (uint64_t *)((char *)page_to_virt(pt) + (va & (PAGE_SIZE - 1) & ~7ul));
     uint64_t mask = in.size == 8 ? ~0ul : (1ul << in.size * 8) - 1;
     uint64_t old = *slot, val, reg_after;
-    if (!execute(&in, old >> shift & mask, &work, &val, &reg_after))
+    if (!execute(&in, old >> shift & mask, regs, &val, &reg_after))
         return false;
     uint64_t whole = (old & ~(mask << shift)) | (val & mask) << shift;
-    if (pt_update(v, pt, (va & (PAGE_SIZE - 1)) >> 3, whole, v->domain, false))
+    if (pt_update(v, pt, (va & (PAGE_SIZE - 1)) >> 3, whole, v->domain, false)) {
+        regs->rax = rax;
+        regs->rflags = rflags;
         return false;
+    }
     if (in.reg && (in.op == OP_XCHG || in.op == OP_XADD))
         *in.reg = reg_after;
-    work.rip += in.length;
-    work.vector = 0;
-    *regs = work;
+    regs->rip += in.length;
+    regs->vector = 0;
     return true;
 }

@@ -2,6 +2,7 @@
 /* Page types: taking, dropping, validating tables. The states are drawn in arch/pv_mm.h. */
 #include "arch/pv_mm.h"
 #include "console.h"
+#include "fast.h"
 #include "hypercall.h"
 #include "lib/string.h"
 
@@ -25,10 +26,10 @@ int l1e_get(uint64_t l1e, struct domain *mapper, struct domain *owner)
     struct page_info *pg = mfn_to_page(mfn);
     if (unlikely(caching_flags(l1e) && !mapper->is_control))
         return -EINVAL;
-    if (unlikely(!page_get(pg, owner)))
+    if (unlikely(!fast_page_get(pg, owner)))
         return -EINVAL;
-    if ((l1e & PTE_W) && unlikely(page_type_get(pg, PGT_WRITABLE, false))) {
-        page_put(pg);
+    if ((l1e & PTE_W) && unlikely(fast_type_get(pg, PGT_WRITABLE))) {
+        fast_page_put(pg);
         return -EBUSY; /* in use as a table or descriptors */
     }
     return 0;
@@ -50,8 +51,8 @@ void l1e_put(uint64_t l1e, struct domain *mapper)
     }
     struct page_info *pg = mfn_to_page(mfn);
     if (l1e & PTE_W)
-        page_type_put(pg, false);
-    page_put(pg);
+        fast_type_put(pg);
+    fast_page_put(pg);
 }
 
 /* --- claims of an L2..L4 entry: a table one level down --- */
