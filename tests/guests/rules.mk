@@ -13,5 +13,6 @@ $(foreach name,$(LIBC_GUEST_TESTS),\
 # The same binaries on Debian's Xen and on Corbel: every difference, explained or not.
 .PHONY: test-peer guest-tests
 guest-tests: $(GUEST_TESTS:%=$(B)/guests/%.elf) $(LIBC_GUEST_TESTS:%=$(B)/guests/%.elf)
+## test-peer: the micro-guest tests on Debian's Xen too, with every difference and why
 test-peer: guest-tests $(B)/corbel
 	B=$(B) tests/guests/run.py --peer
