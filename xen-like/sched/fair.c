@@ -15,7 +15,7 @@
 #include "spinlock.h"
 
 /* Short: a guest with more vCPUs than there are CPUs spins waiting for its own others. */
-#define SLICE          MILLISECS(2)
+#define SLICE          MILLISECS(5)
 #define WAKE_CREDIT    MILLISECS(5)
 #define PREEMPT_MARGIN MILLISECS(1)
 
