@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* The buddy allocator and small objects (mm/heap.c) against a map of who owns which frame. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arch/paging.h"
+#include "console.h"
+#include "mm.h"
+#include "spinlock.h"
+
+#define FIRST_FRAME 16
+#define N_FRAMES    FAKE_FRAMES
+#define N_BLOCKS    64
+#define ROUNDS      20000
+
+/* The machine below the allocator. */
+static struct page_info frames[N_FRAMES];
+struct page_info *const frame_table = frames;
+uint64_t max_page = N_FRAMES;
+uint32_t tlb_clock;
+unsigned char fake_memory[FAKE_FRAMES * 4096ul] __attribute__((aligned(4096)));
+struct vcpu *fake_current;
+static unsigned int n_flushes;
+
+void tlb_flush_all(void)
+{
+    tlb_clock++;
+    n_flushes++;
+}
+
+void spin_lock(struct spinlock *l)
+{
+    assert_int_equal(l->owner, l->next);
+    l->next++;
+}
+
+void spin_unlock(struct spinlock *l)
+{
+    l->owner++;
+}
+
+void panic(const char *fmt, ...)
+{
+    fail_msg("panic: %s", fmt);
+    abort();
+}
+
+static int give_all(void **state)
+{
+    (void)state;
+    for (uint64_t mfn = FIRST_FRAME; mfn < N_FRAMES; mfn++)
+        heap_free_pages(frames + mfn, 0);
+    assert_int_equal(heap_free_count(), N_FRAMES - FIRST_FRAME);
+    return 0;
+}
+
+/* Whatever happened before, all memory is there again, in the largest blocks that fit. */
+static void assert_whole(void)
+{
+    assert_int_equal(heap_free_count(), N_FRAMES - FIRST_FRAME);
+    struct page_info *half = heap_alloc_pages(7, 0); /* frames 128..255 */
+    assert_non_null(half);
+    assert_int_equal(page_to_mfn(half).n, 128);
+    heap_free_pages(half, 7);
+}
+
+static void blocks_are_disjoint_and_aligned(void **state)
+{
+    struct {
+        struct page_info *pg;
+        unsigned int order;
+    } block[N_BLOCKS] = {{NULL, 0}};
+    bool owned[N_FRAMES] = {false};
+    uint64_t n_owned = 0;
+    (void)state;
+
+    srand(4711);
+    for (unsigned int round = 0; round < ROUNDS; round++) {
+        unsigned int i = (unsigned int)rand() % N_BLOCKS, order = (unsigned int)rand() % 5;
+        unsigned int bits = rand() % 3 ? 0 : 17 + (unsigned int)rand() % 4;
+        if (block[i].pg) {
+            heap_free_pages(block[i].pg, block[i].order);
+            for (uint64_t k = 0; k < 1ul << block[i].order; k++)
+                owned[page_to_mfn(block[i].pg).n + k] = false;
+            n_owned -= 1ul << block[i].order;
+            block[i].pg = NULL;
+        } else if ((block[i].pg = heap_alloc_pages_bits(order, bits, 0)) != NULL) {
+            uint64_t mfn = page_to_mfn(block[i].pg).n;
+            block[i].order = order;
+            assert_int_equal(mfn & ((1ul << order) - 1), 0);
+            if (bits)
+                assert_true((mfn + (1ul << order)) << PAGE_SHIFT <= 1ul << bits);
+            for (uint64_t k = 0; k < 1ul << order; k++) {
+                assert_false(owned[mfn + k]);
+                owned[mfn + k] = true;
+            }
+            n_owned += 1ul << order;
+        }
+        assert_int_equal(heap_free_count(), N_FRAMES - FIRST_FRAME - n_owned);
+    }
+    for (unsigned int i = 0; i < N_BLOCKS; i++)
+        if (block[i].pg)
+            heap_free_pages(block[i].pg, block[i].order);
+    assert_whole();
+}
+
+static void a_freed_frame_is_flushed_before_its_next_owner(void **state)
+{
+    (void)state;
+    struct page_info *pg = heap_alloc_pages(0, 0);
+    heap_free_pages(pg, 0);
+    unsigned int before = n_flushes;
+    pg = heap_alloc_pages(0, 0);
+    assert_int_equal(n_flushes, before + 1);
+    struct page_info *other = heap_alloc_pages(0, 0);
+    assert_int_equal(n_flushes, before + 1); /* once is enough */
+    heap_free_pages(pg, 0);
+    heap_free_pages(other, 0);
+    assert_whole();
+}
+
+static void impossible_requests_get_nothing(void **state)
+{
+    (void)state;
+    assert_null(heap_alloc_pages(HEAP_MAX_ORDER + 1, 0));
+    assert_null(heap_alloc_pages(8, 0)); /* 256 frames: there are 240 */
+    assert_null(heap_alloc_pages_bits(0, PAGE_SHIFT, 0));
+    assert_null(heap_alloc_pages_bits(0, 16, 0)); /* below frame 16 nothing is ours */
+    assert_whole();
+}
+
+static void small_objects_are_disjoint_zeroed_and_go_back(void **state)
+{
+    unsigned char *object[256] = {NULL};
+    size_t size[256] = {0};
+    (void)state;
+
+    srand(815);
+    for (unsigned int round = 0; round < ROUNDS; round++) {
+        unsigned int i = (unsigned int)rand() % 256;
+        if (object[i]) {
+            for (size_t k = 0; k < size[i]; k++)
+                assert_int_equal(object[i][k], i);
+            mm_free(object[i]);
+            object[i] = NULL;
+            continue;
+        }
+        size[i] = 1 + (size_t)rand() % (rand() % 8 ? 300 : 5000);
+        object[i] = mm_alloc(size[i]);
+        if (!object[i])
+            continue;
+        assert_int_equal((uintptr_t)object[i] % 16, 0);
+        for (size_t k = 0; k < size[i]; k++)
+            assert_int_equal(object[i][k], 0);
+        memset(object[i], (int)i, size[i]);
+    }
+    for (unsigned int i = 0; i < 256; i++)
+        mm_free(object[i]);
+    assert_whole();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_are_disjoint_and_aligned),
+        cmocka_unit_test(a_freed_frame_is_flushed_before_its_next_owner),
+        cmocka_unit_test(impossible_requests_get_nothing),
+        cmocka_unit_test(small_objects_are_disjoint_zeroed_and_go_back),
+    };
+    return cmocka_run_group_tests(tests, give_all, NULL);
+}
