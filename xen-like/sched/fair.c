@@ -21,7 +21,7 @@
 
 static struct spinlock sched_lock = SPINLOCK_INIT(RANK_SCHED);
 static struct rb_tree queue;
-static int64_t floor_vtime; /* never falls: the least vtime of whoever ran last */
+static int64_t floor_vtime; /* see raise_floor */
 static struct timer slice_timer;
 static struct vcpu idle_vcpu;
 static struct domain idle_domain;
@@ -108,16 +108,30 @@ void sched_vcpu_destroy(struct vcpu *v)
     spin_unlock(&sched_lock);
 }
 
+/* The least vtime among the running and the waiting: how far the CPU has come. Never falls. */
+static void raise_floor(const struct vcpu *running)
+{
+    const struct rb_node *first = rb_first(&queue);
+    int64_t least = first ? unit_vcpu(first)->sched.vtime : INT64_MAX;
+
+    if (!running->is_idle)
+        least = MIN(least, running->sched.vtime);
+    if (least != INT64_MAX)
+        floor_vtime = MAX(floor_vtime, least);
+}
+
 void sched_wake(struct vcpu *v)
 {
+    struct vcpu *cur = current;
+
     spin_lock(&sched_lock);
+    charge(cur);
+    raise_floor(cur);
     if (!v->is_running) {
         v->sched.vtime = MAX(v->sched.vtime, floor_vtime - WAKE_CREDIT);
         set_runstate(v, RUNSTATE_runnable);
         enqueue(v);
     }
-    struct vcpu *cur = current;
-    charge(cur);
     if (cur->is_idle || v->sched.vtime + PREEMPT_MARGIN < cur->sched.vtime || cur->pause_flags)
         softirq_raise(SOFTIRQ_SCHEDULE);
     else if (!slice_timer.is_active)
@@ -159,12 +173,13 @@ void schedule(void)
     next = first ? unit_vcpu(first) : &idle_vcpu;
     dequeue(next);
     if (!next->is_idle) {
-        floor_vtime = MAX(floor_vtime, next->sched.vtime);
+        raise_floor(next);
         if (rb_first(&queue))
             timer_set(&slice_timer, time_now() + SLICE);
         else
             timer_stop(&slice_timer); /* nobody waits: no tick */
-    }
+    } else
+        timer_stop(&slice_timer);
     if (next != prev) {
         if (!prev->is_idle)
             set_runstate(prev, idle_state(prev));

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Stands in for xen-like/include/arch/current.h (same guard): one CPU whose data the test sees. */
+#ifndef CORBEL_ARCH_CURRENT_H
+#define CORBEL_ARCH_CURRENT_H
+
+struct vcpu;
+struct cpu_info {
+    struct vcpu *current_vcpu;
+};
+extern struct cpu_info fake_cpu;
+
+static inline struct cpu_info *cpu_info(void)
+{
+    return &fake_cpu;
+}
+
+static inline struct vcpu *current_vcpu(void)
+{
+    return fake_cpu.current_vcpu;
+}
+
+#endif
