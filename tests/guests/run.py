@@ -52,21 +52,24 @@ class Boot:
         return answers
 
 
-def boot(hypervisor, name, cpu, options, timeout):
+def boot(hypervisor, name, args, options):
     """Boots test `name` as dom0 under `hypervisor`; answers a Boot."""
     guest = BUILD / "guests" / f"{name}.elf"
     for path, how in ((hypervisor, "make"), (guest, "make")):
         if not path.exists():
             sys.exit(f"run.py: {path} is missing; build it with `{how}` (B={BUILD})")
+    modules = f"{guest} {name} {args.words}".rstrip()
+    if (HERE / "hostile" / f"{name}.c").exists():
+        modules += f",{guest}"  # what its children run
     command = [
         "qemu-system-x86_64", "-kernel", str(hypervisor),
         "-append", f"console=com1 loglvl=all guest_loglvl=all dom0_mem=32M {options}",
-        "-initrd", f"{guest} {name}", "-m", "256", "-cpu", cpu, "-nodefaults",
+        "-initrd", modules, "-m", "256", "-cpu", args.cpu, "-smp", str(args.cpus), "-nodefaults",
         "-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot",
     ]
     try:
         run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, timeout=timeout, check=False)
+                             stderr=subprocess.PIPE, timeout=args.timeout, check=False)
         output, ended = run.stdout, run.returncode == 0
     except subprocess.TimeoutExpired as expired:
         output, ended = expired.stdout or b"", False
@@ -130,8 +133,8 @@ def compare_peers(names, args):
     """Runs every test on both hypervisors; answers the number of unexplained differences."""
     table, unexplained, explained = explanations(), 0, 0
     for name in names:
-        xen = boot(debian_xen(), name, args.cpu, f"{XEN_WORDS} {args.options}", args.timeout)
-        ours = boot(BUILD / "corbel", name, args.cpu, args.options, args.timeout)
+        xen = boot(debian_xen(), name, args, f"{XEN_WORDS} {args.options}")
+        ours = boot(BUILD / "corbel", name, args, args.options)
         print(f"{name}: Xen {xen.result}, Corbel {ours.result}, "
               f"{len(xen.behaviours)} behaviours, {len(xen.answers)} answers")
         for what, theirs, mine in differences(xen, ours):
@@ -150,19 +153,21 @@ def main():
     parser.add_argument("--peer", action="store_true", help="compare both hypervisors")
     parser.add_argument("--hypervisor", type=pathlib.Path, default=BUILD / "corbel")
     parser.add_argument("--cpu", default="EPYC,-smap", help="QEMU's -cpu")
+    parser.add_argument("--cpus", type=int, default=1, help="CPUs of the machine")
+    parser.add_argument("--words", default="", help="words on the test's own command line")
     parser.add_argument("--options", default="", help="more words for the hypervisor")
     parser.add_argument("--timeout", type=float, default=30, help="seconds a boot may take")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the whole console")
     args = parser.parse_args()
 
-    every = sorted(p.stem for p in [*HERE.glob("*.c"), *HERE.glob("libc/*.c")])
+    every = sorted(p.stem for p in [*HERE.glob("*.c"), *HERE.glob("libc/*.c"), *HERE.glob("hostile/*.c")])
     names = args.names or every
     if args.peer:
         sys.exit(1 if compare_peers(names, args) else 0)
     hypervisor = debian_xen() if args.on_xen else args.hypervisor
     if args.on_xen:
         args.options += " " + XEN_WORDS
-    runs = [boot(hypervisor, name, args.cpu, args.options, args.timeout) for name in names]
+    runs = [boot(hypervisor, name, args, args.options) for name in names]
     for run in runs:
         show(run, args.verbose)
     if any(run.result not in ("success", "skip") for run in runs):

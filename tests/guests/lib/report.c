@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs the registered behaviours of a micro-guest test and prints their results. */
 #include "lib/report.h"
+#include "lib/child.h"
 #include "runtime/console.h"
 #include "runtime/format.h"
 #include "runtime/start.h"
@@ -54,6 +55,11 @@ void report_error(const char *format, ...)
     va_end(args);
 }
 
+bool report_is_good(void)
+{
+    return current == SUCCESS;
+}
+
 void report_answer(const char *what, long value)
 {
     print("ANSWER %s %ld\n", what, value);
@@ -70,6 +76,8 @@ void guest_main(void)
 {
     unsigned int skipped = 0, total = behaviours_end - behaviours_start;
 
+    if (child_is_self())
+        guest_end(child_run_role() ? SHUTDOWN_poweroff : SHUTDOWN_reboot);
     for (const struct behaviour *b = behaviours_start; b < behaviours_end; b++) {
         current = SUCCESS;
         print("BEGIN %s\n", b->name);

@@ -49,6 +49,9 @@ bool report_compare(const char *file, int line, const char *what, long actual, l
 void report_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* True while nothing in this behaviour, or in this child's role, went wrong. */
+bool report_is_good(void);
+
 /*
  * Prints an answer for which no value is demanded here, but which `make test-peer` compares with
  * Xen's.
