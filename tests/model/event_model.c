@@ -291,7 +291,7 @@ static void room_agrees_with_model(void **state)
     for (unsigned int i = 0; i < DOMS; i++) {
         model[i].d = fake_domain(&event_room, (domid_t)i, VCPUS);
         model[i].grown = BUCKET;
-        evtchn_set_limit(model[i].d, LIMIT);
+        assert_int_equal(evtchn_set_limit(model[i].d, LIMIT), 0);
     }
     for (unsigned int n = 0; n < STEPS; n++) {
         unsigned int dom = pick(DOMS), what = pick(ARRAY_SIZE(steps));

@@ -151,8 +151,8 @@ int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags,
     for (unsigned int i = 0; i < n_domain_rooms; i++)
         if (domain_rooms[i]->create && (rc = domain_rooms[i]->create(d)))
             goto fail;
-    evtchn_set_limit(d, max_evtchn_port);
-    if ((rc = grant_table_set_limits(d, max_grant_frames, max_maptrack_frames)))
+    if ((rc = evtchn_set_limit(d, max_evtchn_port)) ||
+        (rc = grant_table_set_limits(d, max_grant_frames, max_maptrack_frames)))
         goto fail;
     spin_lock(&domain_list_lock);
     domain_link(d);

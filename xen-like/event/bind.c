@@ -27,7 +27,7 @@ static int take_port_as(struct domain *d, struct evtchn chn, evtchn_port_t *port
     spin_lock(&d->events->lock);
     rc = evtchn_take_port(d, port);
     if (rc == 0)
-        *evtchn_lookup(d->events, *port) = chn;
+        evtchn_become(evtchn_lookup(d->events, *port), chn);
     spin_unlock(&d->events->lock);
     return rc;
 }
@@ -106,8 +106,8 @@ int evtchn_bind_virq(struct domain *d, unsigned int virq, unsigned int vcpu, evt
     spin_lock(&d->events->lock);
     rc = v->virq_port[virq] ? -EEXIST : evtchn_take_port(d, port);
     if (rc == 0) {
-        *evtchn_lookup(d->events, *port) =
-            (struct evtchn){.state = EVTCHN_VIRQ, .notify_vcpu = vcpu, .virq = virq};
+        evtchn_become(evtchn_lookup(d->events, *port),
+                      (struct evtchn){.state = EVTCHN_VIRQ, .notify_vcpu = vcpu, .virq = virq});
         WRITE_ONCE(v->virq_port[virq], *port);
     }
     spin_unlock(&d->events->lock);
@@ -194,10 +194,13 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
 
 int evtchn_close_all(struct domain *d)
 {
+    const struct evtchn_table *t = d->events;
     unsigned int n_closed = 0;
 
-    for (evtchn_port_t port = 1; d->events && port < d->events->n_ports; port++) {
-        if (evtchn_close(d, port) == 0 && ++n_closed % 64 == 0 && hypercall_preempt_check())
+    for (evtchn_port_t port = 1; port < t->n_ports; port++) {
+        if (t->n_taken[port / EVTCHN_PER_BUCKET] == 0)
+            port |= EVTCHN_PER_BUCKET - 1;
+        else if (evtchn_close(d, port) == 0 && ++n_closed % 64 == 0 && hypercall_preempt_check())
             return -ERESTART_HYPERCALL;
     }
     return 0;
@@ -205,10 +208,15 @@ int evtchn_close_all(struct domain *d)
 
 int evtchn_reset(struct domain *d)
 {
+    int rc;
+
     /* Another's ports are only pulled away while it cannot run. */
     if (d != current->domain && !d->controller_pauses)
         return -EINVAL;
-    return evtchn_close_all(d);
+    rc = evtchn_close_all(d);
+    if (rc == 0)
+        evtchn_fifo_destroy(d);
+    return rc;
 }
 
 int evtchn_bind_vcpu(struct domain *d, evtchn_port_t port, unsigned int vcpu)

@@ -1,33 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Delivery by the 2-level ABI: a bit for each port in shared_info (pending, mask), a selector word
- * and a flag in each vcpu_info.
- *
- * The order is what lets guests and us work on it without a lock: pending first; then, if the port
- * is not masked, its word's bit in the selector; then evtchn_upcall_pending; each step only when we
- * changed the one before. Whoever unmasks repeats the last two.
- */
+/* Sending an event, whatever ABI the receiver uses: pending, then the upcall, then the pollers. */
 #include "internal.h"
 
-/* Sets a bit; whether it was set before. */
-static inline bool bit_test_set(xen_ulong_t *word, unsigned int bit)
+void evtchn_notify(struct vcpu *v)
 {
-    return __atomic_fetch_or(word, 1ul << bit, __ATOMIC_SEQ_CST) >> bit & 1;
-}
-
-static inline bool bit_test(const xen_ulong_t *word, unsigned int bit)
-{
-    return __atomic_load_n(word, __ATOMIC_SEQ_CST) >> bit & 1;
-}
-
-/* Second and third step: tells `v` that word `port / 64` has something. */
-static inline void notify_vcpu(struct vcpu *v, evtchn_port_t port)
-{
-    vcpu_info_t *info = v->vcpu_info;
-
-    if (bit_test_set(&info->evtchn_pending_sel, port / 64))
-        return;
-    if (__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) == 0)
+    if (__atomic_exchange_n(&v->vcpu_info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) == 0)
         vcpu_kick(v);
 }
 
@@ -46,17 +23,13 @@ static inline void wake_pollers(struct domain *d, evtchn_port_t port)
 
 void evtchn_deliver(struct domain *d, unsigned int vcpu, evtchn_port_t port)
 {
-    shared_info_t *shared = d->shared_info;
     struct vcpu *v = d->vcpu[vcpu];
 
     /* A domain still being built, or not any more. */
-    if (unlikely(!shared || !v))
+    if (unlikely(!d->shared_info || !v))
         return;
-    if (bit_test_set(&shared->evtchn_pending[port / 64], port % 64))
-        return;
-    if (!bit_test(&shared->evtchn_mask[port / 64], port % 64))
-        notify_vcpu(v, port);
-    wake_pollers(d, port);
+    if (evtchn_abi_of(d)->raise(d, v, port))
+        wake_pollers(d, port);
 }
 
 int evtchn_send(struct domain *d, evtchn_port_t port)
@@ -112,8 +85,6 @@ void send_global_virq(unsigned int virq)
 int evtchn_unmask(struct domain *d, evtchn_port_t port)
 {
     const struct evtchn *chn = evtchn_lookup(d->events, port);
-    shared_info_t *shared = d->shared_info;
-    xen_ulong_t bit = 1ul << port % 64;
     struct vcpu *v;
 
     if (!chn)
@@ -121,24 +92,19 @@ int evtchn_unmask(struct domain *d, evtchn_port_t port)
     if (!evtchn_is_bound(chn))
         return 0;
     v = d->vcpu[READ_ONCE(chn->notify_vcpu)];
-    if (__atomic_fetch_and(&shared->evtchn_mask[port / 64], ~bit, __ATOMIC_SEQ_CST) & bit &&
-        bit_test(&shared->evtchn_pending[port / 64], port % 64) && v)
-        notify_vcpu(v, port);
+    if (v)
+        evtchn_abi_of(d)->unmask(d, v, port);
     return 0;
 }
 
 int evtchn_port_is_pending(struct domain *d, evtchn_port_t port)
 {
-    if (!evtchn_lookup(d->events, port))
-        return -EINVAL;
-    return bit_test(&d->shared_info->evtchn_pending[port / 64], port % 64);
+    return evtchn_lookup(d->events, port) ? evtchn_abi_of(d)->is_pending(d, port) : -EINVAL;
 }
 
 bool evtchn_port_is_masked(struct domain *d, evtchn_port_t port)
 {
-    if (!evtchn_lookup(d->events, port))
-        return false;
-    return bit_test(&d->shared_info->evtchn_mask[port / 64], port % 64);
+    return evtchn_lookup(d->events, port) && evtchn_abi_of(d)->is_masked(d, port);
 }
 
 int evtchn_port_pirq(struct domain *d, evtchn_port_t port)

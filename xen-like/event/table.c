@@ -10,17 +10,14 @@ static int event_create(struct domain *d)
     if (!t)
         return -ENOMEM;
     spin_lock_init(&t->lock, RANK_EVENT2);
-    t->max_port = EVTCHN_2L_NR_CHANNELS - 1;
-    t->bucket[0] = mm_alloc(EVTCHN_PER_BUCKET * sizeof(struct evtchn));
-    if (!t->bucket[0]) {
-        mm_free(t);
-        return -ENOMEM;
-    }
-    t->bucket[0][0].state = EVTCHN_RESERVED; /* port 0 means "none" in the ABI */
-    t->n_ports = EVTCHN_PER_BUCKET;
-    t->first_free = 1;
+    spin_lock_init(&t->queue_lock, RANK_EVENT_QUEUE);
     d->events = t;
     return 0;
+}
+
+static unsigned int bucket_count(const struct evtchn_table *t)
+{
+    return t->max_port / EVTCHN_PER_BUCKET + 1;
 }
 
 static void event_free(struct domain *d)
@@ -29,15 +26,12 @@ static void event_free(struct domain *d)
 
     if (!t)
         return;
-    for (unsigned int i = 0; i < EVTCHN_BUCKETS; i++)
+    for (unsigned int i = 0; t->bucket && i < bucket_count(t); i++)
         mm_free(t->bucket[i]);
+    mm_free(t->bucket);
+    mm_free(t->n_taken);
     mm_free(t);
     d->events = NULL;
-}
-
-void evtchn_set_limit(struct domain *d, unsigned int max_port)
-{
-    d->events->max_port = MIN(max_port, (unsigned int)EVTCHN_2L_NR_CHANNELS - 1);
 }
 
 /* Adds the next bucket. Readers look at n_ports before they follow the pointer. */
@@ -52,23 +46,61 @@ static int grow(struct evtchn_table *t)
     return 0;
 }
 
+int evtchn_set_limit(struct domain *d, unsigned int max_port)
+{
+    struct evtchn_table *t = d->events;
+    int rc;
+
+    t->max_port = MIN(max_port, (unsigned int)EVTCHN_FIFO_NR_CHANNELS - 1);
+    t->bucket = mm_alloc(bucket_count(t) * sizeof(t->bucket[0]));
+    t->n_taken = mm_alloc(bucket_count(t));
+    if (!t->bucket || !t->n_taken)
+        return -ENOMEM;
+    rc = grow(t);
+    if (rc)
+        return rc;
+    /* Port 0 means "none" in the ABI. */
+    t->bucket[0][0].state = EVTCHN_RESERVED;
+    t->n_taken[0] = 1;
+    t->first_free = 1;
+    return 0;
+}
+
+/* The lowest port from `p` on that can be taken; n_ports when the table has none. */
+static unsigned int find_free(const struct domain *d, unsigned int p)
+{
+    const struct evtchn_table *t = d->events;
+
+    while (p < t->n_ports) {
+        if (t->n_taken[p / EVTCHN_PER_BUCKET] == EVTCHN_PER_BUCKET)
+            p = (p / EVTCHN_PER_BUCKET + 1) * EVTCHN_PER_BUCKET;
+        else if (evtchn_lookup(t, p)->state == EVTCHN_FREE &&
+                 !(t->fifo && evtchn_fifo_is_linked(d, p)))
+            break;
+        else
+            p++;
+    }
+    return p;
+}
+
 int evtchn_take_port(struct domain *d, evtchn_port_t *port)
 {
     struct evtchn_table *t = d->events;
-    unsigned int p = t->first_free;
+    unsigned int p;
     int rc;
 
     if (d->is_dying)
         return -EINVAL;
-    while (p < t->n_ports && evtchn_lookup(t, p)->state != EVTCHN_FREE)
-        p++;
-    t->first_free = p;
-    if (p > t->max_port)
+    p = find_free(d, t->first_free);
+    if (p > MIN(t->max_port, evtchn_abi_ports(t) - 1))
         return -ENOSPC;
     if (p == t->n_ports && (rc = grow(t)) < 0)
         return rc;
+    t->n_taken[p / EVTCHN_PER_BUCKET]++;
     evtchn_lookup(t, p)->state = EVTCHN_RESERVED;
-    t->first_free = p + 1;
+    evtchn_lookup(t, p)->fifo.priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    if (p == t->first_free)
+        t->first_free = p + 1;
     *port = p;
     return 0;
 }
@@ -80,9 +112,9 @@ void evtchn_free_port(struct domain *d, evtchn_port_t port)
     spin_lock(&t->lock);
     /* Whoever is given this port next must not inherit an event. */
     if (d->shared_info)
-        __atomic_fetch_and(&d->shared_info->evtchn_pending[port / 64], ~(1ul << port % 64),
-                           __ATOMIC_SEQ_CST);
-    *evtchn_lookup(t, port) = (struct evtchn){.state = EVTCHN_FREE};
+        evtchn_abi_of(d)->clear(d, port);
+    evtchn_become(evtchn_lookup(t, port), (struct evtchn){.state = EVTCHN_FREE});
+    t->n_taken[port / EVTCHN_PER_BUCKET]--;
     t->first_free = MIN(t->first_free, port);
     spin_unlock(&t->lock);
 }
@@ -97,8 +129,8 @@ static const char *state_name(unsigned int state)
 
 static void dump_port(const struct domain *d, const struct evtchn *chn, evtchn_port_t port)
 {
-    bool pending = d->shared_info && (d->shared_info->evtchn_pending[port / 64] >> port % 64 & 1);
-    bool masked = d->shared_info && (d->shared_info->evtchn_mask[port / 64] >> port % 64 & 1);
+    bool pending = d->shared_info && evtchn_abi_of(d)->is_pending(d, port);
+    bool masked = d->shared_info && evtchn_abi_of(d)->is_masked(d, port);
 
     printk(LOG_INFO, "  %4u %s%s %s vcpu %u", port, pending ? "p" : "-", masked ? "m" : "-",
            state_name(chn->state), chn->notify_vcpu);
@@ -121,11 +153,21 @@ static void dump_port(const struct domain *d, const struct evtchn *chn, evtchn_p
     printk(LOG_INFO, "\n");
 }
 
+static int event_teardown(struct domain *d)
+{
+    int rc = d->events && d->events->n_ports ? evtchn_close_all(d) : 0;
+
+    if (rc == 0 && d->events)
+        evtchn_fifo_destroy(d);
+    return rc;
+}
+
 static void event_dump(const struct domain *d)
 {
     const struct evtchn_table *t = d->events;
 
-    printk(LOG_INFO, " event channels (port, pending/masked):\n");
+    printk(LOG_INFO, " event channels, %s (port, pending/masked):\n",
+           t && t->fifo ? "FIFO" : "2-level");
     for (unsigned int port = 1; t && port < t->n_ports; port++)
         if (evtchn_is_bound(evtchn_lookup(t, port)))
             dump_port(d, evtchn_lookup(t, port), port);
@@ -134,7 +176,7 @@ static void event_dump(const struct domain *d)
 const struct domain_room event_room = {
     .name = "event",
     .create = event_create,
-    .teardown = evtchn_close_all,
+    .teardown = event_teardown,
     .free = event_free,
     .dump = event_dump,
 };

@@ -110,25 +110,19 @@ static int op_reset(union event_arg *arg)
     return rc ? rc : evtchn_reset(d);
 }
 
-/* No FIFO ABI: Linux sees -ENOSYS here and stays with the 2-level one. */
 static int op_init_control(union event_arg *arg)
 {
-    (void)arg;
-    return -ENOSYS;
+    return evtchn_fifo_init_control(current->domain, &arg->init_control);
 }
 
-/* What Xen answers a domain that has not set up the FIFO ABI. */
 static int op_expand_array(union event_arg *arg)
 {
-    (void)arg;
-    return -EOPNOTSUPP;
+    return evtchn_fifo_expand_array(current->domain, GFN(arg->expand_array.array_gfn));
 }
 
 static int op_set_priority(union event_arg *arg)
 {
-    int rc = evtchn_port_is_pending(current->domain, arg->set_priority.port);
-
-    return rc < 0 ? rc : -ENOSYS;
+    return evtchn_set_priority(current->domain, arg->set_priority.port, arg->set_priority.priority);
 }
 
 #define EVENT_OP(name, has_output)                                                                 \
@@ -153,7 +147,7 @@ static const struct event_op {
     EVENT_OP(bind_vcpu, false),
     EVENT_OP(unmask, false),
     EVENT_OP(reset, false),
-    EVENT_OP(init_control, false),
+    EVENT_OP(init_control, true),
     EVENT_OP(expand_array, false),
     EVENT_OP(set_priority, false),
     [EVTCHNOP_RESET_CONT] = {op_reset, sizeof(evtchn_reset_t), false},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels, 2-level ABI (<xen/event_channel.h>), FIFO foreseen behind the same calls.
- * Per-domain port table, grown on demand to the domain's limit (max_evtchn_port).
+ * Event channels (<xen/event_channel.h>): 2-level ABI, and the FIFO ABI for domains that ask for
+ * it. Per-domain port table, grown on demand to the domain's limit (max_evtchn_port).
  */
 #ifndef CORBEL_EVENT_H
 #define CORBEL_EVENT_H
@@ -12,8 +12,8 @@
 
 #include "domain.h"
 
-/* Sets the limit before the first port is made; from domain_create. */
-void evtchn_set_limit(struct domain *d, unsigned int max_port);
+/* Sets the limit before the first port is made; from domain_create. -ENOMEM. */
+int evtchn_set_limit(struct domain *d, unsigned int max_port);
 /* From hypercalls (hypercall/event_channel.c decodes, these act). All: 0 or -errno as Xen 4.17
  * gives. */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port);
@@ -27,8 +27,16 @@ int evtchn_send(struct domain *d, evtchn_port_t port);
 int evtchn_status(struct domain *d, evtchn_port_t port, evtchn_status_t *status);
 int evtchn_bind_vcpu(struct domain *d, evtchn_port_t port, unsigned int vcpu);
 int evtchn_unmask(struct domain *d, evtchn_port_t port);
-/* Closes all ports; -ERESTART_HYPERCALL: call again. -EINVAL for another domain that its controller
- * has not paused. */
+/*
+ * FIFO ABI, for the calling domain. init_control: the control block of one vCPU; the first switches
+ * the domain over. expand_array: the next page of event words. set_priority: from the next event
+ * on; -ENOSYS under the 2-level ABI. The frames are held until the domain resets or ends.
+ */
+int evtchn_fifo_init_control(struct domain *d, evtchn_init_control_t *init);
+int evtchn_fifo_expand_array(struct domain *d, gfn_t gfn);
+int evtchn_set_priority(struct domain *d, evtchn_port_t port, unsigned int priority);
+/* Closes all ports and returns to the 2-level ABI; -ERESTART_HYPERCALL: call again. -EINVAL for
+ * another domain that its controller has not paused. */
 int evtchn_reset(struct domain *d);
 
 /* From inside the hypervisor. */

@@ -19,6 +19,7 @@ enum lock_rank {
     RANK_EVENT = 50,  /* ties between event channels, one lock for the machine */
     RANK_EVENT2 = 51, /* one domain's port table */
     RANK_PAGE = 60,   /* a domain's page lists and accounting */
+    RANK_EVENT_QUEUE = 65, /* one domain's FIFO event queues */
     RANK_SCHED = 70,  /* a run queue */
     RANK_TIMER = 80,  /* a CPU's timer queue */
     RANK_DOMAIN_LIST =

@@ -17,7 +17,7 @@ static int setup(void **state)
     (void)state;
     b = fake_domain(&event_room, 1, 2);
     a = fake_domain(&event_room, 0, 2);
-    return 0;
+    return evtchn_set_limit(a, 1023) || evtchn_set_limit(b, 1023);
 }
 
 static int teardown(void **state)
@@ -175,7 +175,9 @@ static void limits_and_memory_are_respected(void **state)
     evtchn_port_t port = 0;
 
     (void)state;
-    evtchn_set_limit(a, 130);
+    fake_domain_end(&event_room, a);
+    a = fake_domain(&event_room, 0, 2);
+    assert_int_equal(evtchn_set_limit(a, 130), 0);
     fake_fail_alloc = 1;
     for (evtchn_port_t want = 1; want < 128; want++)
         assert_int_equal(evtchn_bind_ipi(a, 0, &port), 0);
@@ -212,6 +214,7 @@ static void a_dying_domain_gives_up_in_steps(void **state)
     unsigned int steps = 1;
 
     (void)state;
+    assert_int_equal(evtchn_set_limit(c, 1023), 0);
     for (unsigned int i = 0; i < 300; i++)
         assert_int_equal(evtchn_bind_ipi(c, 0, &port), 0);
     fake_preempt_every = 1;

@@ -13,6 +13,9 @@
 #define CPU_WEIGHT_MAX   65535
 #define CAP_MAX          (DOMAIN_VCPUS_MAX * 100)
 #define GRANT_FRAMES_MAX 65536
+/* Event ports: the limit of old toolstacks, and what the FIFO ABI can count. */
+#define EVENT_CHANNELS_DEFAULT 1023
+#define EVENT_CHANNELS_MAX     131071
 
 /* UUIDs of guests whose file gives none are made of the name, in this namespace of ours. */
 static const uuid_t name_space = {0xc0, 0x4b, 0xe1, 0x00, 0x6e, 0x61, 0x4d, 0x65,
@@ -227,6 +230,11 @@ static void read_cap(struct reader *reader, const struct cfg_setting *setting)
     reader->config->cap = number_of(reader, setting, 0, CAP_MAX);
 }
 
+static void read_max_event_channels(struct reader *reader, const struct cfg_setting *setting)
+{
+    reader->config->max_event_channels = number_of(reader, setting, 1, EVENT_CHANNELS_MAX);
+}
+
 static void read_max_grant_frames(struct reader *reader, const struct cfg_setting *setting)
 {
     reader->config->max_grant_frames = number_of(reader, setting, 1, GRANT_FRAMES_MAX);
@@ -320,6 +328,7 @@ static const struct {
     {"on_watchdog", read_on_watchdog},
     {"cpu_weight", read_cpu_weight},
     {"cap", read_cap},
+    {"max_event_channels", read_max_event_channels},
     {"max_grant_frames", read_max_grant_frames},
     {"max_maptrack_frames", read_max_maptrack_frames},
     {"disk", read_disks},
@@ -385,6 +394,7 @@ int domain_config_read(struct domain_config *config, struct cfg *cfg, const char
         .vcpus = 1,
         .memory_kib = 32 * KIB_PER_MIB, /* xl's own default */
         .on_reboot = ACTION_RESTART,
+        .max_event_channels = EVENT_CHANNELS_DEFAULT,
         .max_grant_frames = -1,
         .max_maptrack_frames = -1,
     };

@@ -56,9 +56,10 @@ struct domain_config {
     enum domain_action on_reboot;
     enum domain_action on_crash;
     enum domain_action on_watchdog;
-    unsigned int cpu_weight; /* 1..65535, 0: the scheduler's default */
-    unsigned int cap;        /* per cent of one CPU, 0: none */
-    int max_grant_frames;    /* -1: the hypervisor's default */
+    unsigned int cpu_weight;         /* 1..65535, 0: the scheduler's default */
+    unsigned int cap;                /* per cent of one CPU, 0: none */
+    unsigned int max_event_channels; /* highest port number */
+    int max_grant_frames;            /* -1: the hypervisor's default */
     int max_maptrack_frames;
     struct disk_config disks[DOMAIN_DISKS_MAX];
     size_t n_disks;

@@ -19,7 +19,6 @@
 /* What the limit is above the guest's memory, as Xen's own toolstack has it: room to balloon a
  * little. */
 #define MEMORY_SLACK_KIB 1024
-#define EVENT_PORT_MAX   1023
 /* The hypervisor may need several rounds to give a large domain's memory back. */
 #define DESTROY_TIMEOUT_S 60
 
@@ -89,7 +88,7 @@ static int make_domain(struct toolstack *ts, struct creation *creation)
     const struct domain_config *config = creation->config;
     struct xen_domctl_createdomain request = {
         .max_vcpus = config->max_vcpus,
-        .max_evtchn_port = EVENT_PORT_MAX,
+        .max_evtchn_port = config->max_event_channels,
         .max_grant_frames = config->max_grant_frames,
         .max_maptrack_frames = config->max_maptrack_frames,
         .grant_opts = XEN_DOMCTL_GRANT_version(1),

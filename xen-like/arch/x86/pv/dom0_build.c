@@ -326,7 +326,8 @@ void dom0_build(void)
 
     uint64_t n_unpacked;
     void *unpacked = open_kernel(&elf, &notes, &n_unpacked);
-    int rc = domain_create(0, no_handle, 0, n_vcpus, 4095, 64, 1024, true, &dom0);
+    int rc =
+        domain_create(0, no_handle, 0, n_vcpus, EVTCHN_FIFO_NR_CHANNELS - 1, 64, 1024, true, &dom0);
     if (rc || !vcpu_create(dom0, 0))
         panic("dom0 cannot be created (%d)\n", rc);
     dom0->max_pages =
