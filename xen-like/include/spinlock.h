@@ -16,12 +16,12 @@ enum lock_rank {
     RANK_PCI = 35,    /* one PCI configuration cycle */
     RANK_GRANT = 40,  /* one grant table (two are taken in address order, second as RANK_GRANT2) */
     RANK_GRANT2 = 41,
-    RANK_EVENT = 50,  /* ties between event channels, one lock for the machine */
-    RANK_EVENT2 = 51, /* one domain's port table */
-    RANK_PAGE = 60,   /* a domain's page lists and accounting */
+    RANK_EVENT = 50,       /* ties between event channels, one lock for the machine */
+    RANK_EVENT2 = 51,      /* one domain's port table */
+    RANK_PAGE = 60,        /* a domain's page lists and accounting */
     RANK_EVENT_QUEUE = 65, /* one domain's FIFO event queues */
-    RANK_SCHED = 70,  /* a run queue */
-    RANK_TIMER = 80,  /* a CPU's timer queue */
+    RANK_SCHED = 70,       /* a run queue */
+    RANK_TIMER = 80,       /* a CPU's timer queue */
     RANK_DOMAIN_LIST =
         85,             /* the list of all domains; a last reference may go under any lock above */
     RANK_HEAP = 90,     /* the buddy allocator */
