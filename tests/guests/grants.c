@@ -271,3 +271,30 @@ BEHAVIOUR(arguments, "wrong counts, commands and pointers are refused")
     report_answer("cache_flush_empty", grant_op(GNTTABOP_cache_flush, &flush, 1));
     EXPECT(grant_op(99, &setup, 1), -XEN_ENOSYS);
 }
+
+static int16_t transfer(uint64_t mfn, domid_t to, grant_ref_t ref)
+{
+    struct gnttab_transfer op = {.mfn = mfn, .domid = to, .ref = ref};
+
+    return grant_op(GNTTABOP_transfer, &op, 1) ? 1 : op.status;
+}
+
+BEHAVIOUR(transfer, "a frame given away arrives in the entry that waited for it, with its contents")
+{
+    uint64_t *page = page_alloc(), mfn = page_mfn(page);
+    grant_entry_v1_t *entry;
+
+    REQUIRE(set_up(), true);
+    entry = &TABLE_AT[40];
+    page[5] = 0x0123456789abcdef;
+    EXPECT(transfer(mfn, xenbus_own_domain(), 40), GNTST_bad_page); /* mapped by us */
+    EXPECT(pte_set(page, 0), 0);
+    EXPECT(transfer(~0ull >> 12, xenbus_own_domain(), 40), GNTST_bad_page);
+    *entry = (grant_entry_v1_t){.flags = GTF_accept_transfer, .domid = xenbus_own_domain()};
+    EXPECT(transfer(mfn, xenbus_own_domain(), 40), GNTST_okay);
+    EXPECT(entry->flags, GTF_accept_transfer | GTF_transfer_committed | GTF_transfer_completed);
+    EXPECT(pte_set(page, pte_make(entry->frame, PROT_RW)), 0);
+    EXPECT(page[5], 0x0123456789abcdef);
+    EXPECT(pte_set(page, 0), 0);
+    EXPECT(transfer(entry->frame, xenbus_own_domain(), 40), GNTST_general_error); /* used up */
+}

@@ -47,8 +47,8 @@ struct grant_mapping {
 struct grant_table {
     struct spinlock lock; /* RANK_GRANT: the granting side */
     unsigned int n_frames, max_frames;
-    grant_entry_v1_t *shared[GRANT_MAX_FRAMES];
-    struct grant_active *active[GRANT_MAX_FRAMES];
+    grant_entry_v1_t **shared; /* max_frames of each */
+    struct grant_active **active;
 
     struct spinlock handle_lock; /* RANK_GRANT2: the mapping side */
     unsigned int n_handles, max_handles;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Each domain's grant table: limits, shared frames, growth, dump, end. */
 #include "console.h"
+#include "hypercall.h"
 #include "internal.h"
+
+/* Frames added between two looks at what else waits. */
+#define GROW_STEP 64
 
 static int grant_create(struct domain *d)
 {
@@ -26,7 +30,9 @@ int grant_table_set_limits(struct domain *d, unsigned int max_frames,
         return -EINVAL;
     /* One more, so that a domain allowed no mappings gets an array too. */
     t->handles = mm_alloc((max_maptrack_frames + 1) * sizeof(t->handles[0]));
-    if (!t->handles)
+    t->shared = mm_alloc(max_frames * sizeof(t->shared[0]));
+    t->active = mm_alloc(max_frames * sizeof(t->active[0]));
+    if (!t->handles || !t->shared || !t->active)
         return -ENOMEM;
     t->max_handles = max_maptrack_frames * GRANT_HANDLES_PER_FRAME;
     t->max_frames = max_frames;
@@ -56,17 +62,24 @@ int grant_table_grow(struct domain *d, unsigned int n)
 
     if (n > t->max_frames)
         return -EINVAL;
-    spin_lock(&t->lock);
-    while (t->n_frames < n && rc == 0)
-        rc = add_frame(d, t);
-    spin_unlock(&t->lock);
+    while (rc == 0 && t->n_frames < n) {
+        spin_lock(&t->lock);
+        for (unsigned int i = 0; i < GROW_STEP && t->n_frames < n && rc == 0; i++)
+            rc = add_frame(d, t);
+        spin_unlock(&t->lock);
+        if (rc == 0 && t->n_frames < n && hypercall_preempt_check())
+            rc = -ERESTART_HYPERCALL;
+    }
     return rc;
 }
 
 int grant_table_get_frame(struct domain *d, unsigned int idx, mfn_t *mfn)
 {
-    int rc = idx < GRANT_MAX_FRAMES ? grant_table_grow(d, idx + 1) : -EINVAL;
+    int rc;
 
+    do {
+        rc = idx < GRANT_MAX_FRAMES ? grant_table_grow(d, idx + 1) : -EINVAL;
+    } while (rc == -ERESTART_HYPERCALL);
     if (rc == 0)
         *mfn = virt_to_mfn(d->grants->shared[idx]);
     return rc;
@@ -123,6 +136,8 @@ static void grant_free(struct domain *d)
         else
             printk(LOG_WARN, "d%u: grant table frame %u is still mapped, leaving it\n", d->id, i);
     }
+    mm_free(t->active);
+    mm_free(t->shared);
     grant_handles_free(t);
     mm_free(t);
     d->grants = NULL;

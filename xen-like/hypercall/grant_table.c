@@ -75,11 +75,9 @@ static int op_copy(union grant_chunk *chunk, unsigned int n)
     return 0;
 }
 
-/* Page flipping is not offered. This status says that the page stays with the caller. */
 static int op_transfer(union grant_chunk *chunk, unsigned int n)
 {
-    for (unsigned int i = 0; i < n; i++)
-        chunk->transfer[i].status = GNTST_bad_page;
+    grant_transfer_batch(chunk->transfer, n);
     return 0;
 }
 
@@ -128,12 +126,16 @@ static int op_setup_table(union grant_chunk *chunk, unsigned int n)
 {
     struct gnttab_setup_table *op = &chunk->setup;
     struct domain *d;
+    int rc;
 
     (void)n;
     op->status = find_target(op->dom, &d);
     if (op->status != GNTST_okay)
         return 0;
-    if (grant_table_grow(d, op->nr_frames)) {
+    rc = grant_table_grow(d, op->nr_frames);
+    if (rc == -ERESTART_HYPERCALL)
+        return rc;
+    if (rc) {
         op->status = GNTST_general_error;
         return 0;
     }
@@ -245,8 +247,12 @@ int64_t hc_grant_table_op(HC_ARGS)
     op = &grant_ops[cmd];
     if (op->kind == OP_SINGLE && count != 1)
         return -EINVAL;
-    if (op->kind != OP_ARRAY)
-        return run_chunk(op, a2, 1);
+    if (op->kind != OP_ARRAY) {
+        rc = run_chunk(op, a2, 1);
+        return rc == -ERESTART_HYPERCALL
+                   ? hypercall_restart(__HYPERVISOR_grant_table_op, a1, a2, a3, a4, a5)
+                   : rc;
+    }
     while (count > 0) {
         n = MIN(count, (unsigned int)GRANT_BATCH);
         rc = run_chunk(op, a2, n);

@@ -13,7 +13,7 @@
 
 #include "domain.h"
 
-#define GRANT_MAX_FRAMES 256
+#define GRANT_MAX_FRAMES 4096
 /* What a domain gets whose creator gives no limits (Xen's own defaults, in frames). */
 #define GRANT_DEFAULT_FRAMES          64
 #define GRANT_DEFAULT_MAPTRACK_FRAMES 1024
@@ -24,8 +24,8 @@
 
 /*
  * Limits in frames, before the table is first used; from domain_create, after the rooms' create.
- * Makes the first frame. -EINVAL unless 0 < max_frames <= 256 and max_maptrack_frames <= 1024;
- * -ENOMEM.
+ * Makes the first frame. -EINVAL unless 0 < max_frames <= GRANT_MAX_FRAMES and max_maptrack_frames
+ * <= 1024; -ENOMEM.
  */
 int grant_table_set_limits(struct domain *d, unsigned int max_frames,
                            unsigned int max_maptrack_frames);
@@ -36,7 +36,8 @@ int grant_table_set_limits(struct domain *d, unsigned int max_frames,
 /* The MFN of grant-table frame `idx`, growing the table up to it: XENMEM_acquire_resource,
  * add_to_physmap. */
 int grant_table_get_frame(struct domain *d, unsigned int idx, mfn_t *mfn);
-/* Grows the table to `n` frames at least. -EINVAL over its limit, -ENOMEM. */
+/* Grows the table to `n` frames at least. -EINVAL over its limit, -ENOMEM; -ERESTART_HYPERCALL when
+ * there is more to do after a pause. */
 int grant_table_grow(struct domain *d, unsigned int n);
 unsigned int grant_table_frames(const struct domain *d);
 unsigned int grant_table_max_frames(const struct domain *d);
@@ -52,6 +53,8 @@ struct grant_unmap {
     int16_t status;
 };
 void grant_unmap_batch(struct grant_unmap *ops, unsigned int n);
+/* The giver's frame is gone and the receiver's entry names its new one, or nothing has changed. */
+void grant_transfer_batch(struct gnttab_transfer *ops, unsigned int n);
 void grant_copy_batch(struct gnttab_copy *ops, unsigned int n);
 /* Exchanges two entries of the caller's own table. GNTST_*. */
 int16_t grant_swap_refs(struct domain *d, grant_ref_t a, grant_ref_t b);

@@ -3,7 +3,7 @@
 HV_TEST_CFLAGS := -D__XEN_TOOLS__ -fno-strict-aliasing -include tests/unit/hv/current.h \
                   -iquote xen-like/include -iquote xen-like -iquote tests/unit/hv -iquote tests/unit/grant
 EVENT_SOURCES  := tests/unit/hv/fakes.c $(addprefix xen-like/event/,table.c bind.c deliver.c two_level.c fifo.c)
-GRANT_SOURCES  := tests/unit/hv/fakes.c $(addprefix xen-like/grant/,table.c pin.c maptrack.c map.c copy.c)
+GRANT_SOURCES  := tests/unit/hv/fakes.c $(addprefix xen-like/grant/,table.c pin.c maptrack.c map.c copy.c transfer.c)
 
 $(eval $(call unit_test,event,tests/unit/event/test_event.c $(EVENT_SOURCES),,$(HV_TEST_CFLAGS)))
 $(eval $(call unit_test,event_fifo,tests/unit/event/test_fifo.c $(EVENT_SOURCES),,$(HV_TEST_CFLAGS)))

@@ -229,6 +229,43 @@ static void copies_check_both_ends(void **state)
     assert_int_equal(fake_frame[mine.n].refs, 1);
 }
 
+static int transfer(mfn_t mfn, domid_t to, grant_ref_t ref)
+{
+    struct gnttab_transfer op = {.mfn = mfn.n, .domid = to, .ref = ref};
+
+    grant_transfer_batch(&op, 1);
+    return op.status;
+}
+
+static void a_frame_given_away_arrives_once(void **state)
+{
+    mfn_t gift = fake_give_frame(user);
+    struct page_info *held;
+
+    (void)state;
+    strcpy(mfn_to_virt(gift), "for you");
+    assert_int_equal(transfer(frame, 1, 9), GNTST_bad_page); /* not the caller's */
+    assert_int_equal(transfer(gift, 3, 9), GNTST_bad_domain);
+    assert_int_equal(transfer(gift, 1, 9), GNTST_general_error); /* nobody waits */
+    *entry(9) = (grant_entry_v1_t){.flags = GTF_accept_transfer, .domid = 2};
+    assert_int_equal(transfer(gift, 1, 9), GNTST_general_error); /* not for us */
+    entry(9)->domid = 0;
+    assert_int_equal(page_get_from_gfn(user, GFN(gift.n), true, &held), 0);
+    assert_int_equal(transfer(gift, 1, 9), GNTST_bad_page); /* in use */
+    page_put_writable(held);
+    fake_fail_alloc = 1;
+    assert_int_equal(transfer(gift, 1, 9), GNTST_no_space);
+    assert_int_equal(fake_frame[gift.n].refs, 1);
+    assert_int_equal(transfer(gift, 1, 9), GNTST_okay);
+    assert_int_equal(fake_frame[gift.n].refs, 0);
+    assert_int_equal(entry(9)->flags,
+                     GTF_accept_transfer | GTF_transfer_committed | GTF_transfer_completed);
+    assert_ptr_equal(fake_frame[entry(9)->frame].owner, owner);
+    assert_string_equal(mfn_to_virt(MFN(entry(9)->frame)), "for you");
+    gift = fake_give_frame(user);
+    assert_int_equal(transfer(gift, 1, 9), GNTST_general_error);
+}
+
 static void tables_grow_to_their_limit(void **state)
 {
     mfn_t mfn;
@@ -309,6 +346,7 @@ int main(void)
         TEST(device_and_host_parts_go_separately),
         TEST(an_unmap_must_name_its_mapping),
         TEST(copies_check_both_ends),
+        TEST(a_frame_given_away_arrives_once),
         TEST(tables_grow_to_their_limit),
         TEST(entries_in_use_are_not_swapped),
         TEST(a_dying_user_lets_all_go_in_steps),

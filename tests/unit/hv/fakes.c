@@ -90,7 +90,24 @@ mfn_t fake_give_frame(struct domain *d)
     assert(n);
     fake_frame[n] = (struct fake_frame){.owner = d, .refs = 1};
     pages[n].flags = PGF_RAM;
+    pages[n].count = PGC_ALLOCATED | 1;
     return MFN(n);
+}
+
+struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned int flags)
+{
+    assert(order == 0 && flags == 0);
+    return allocation_fails() ? NULL : &pages[fake_give_frame(d).n];
+}
+
+void page_release_allocation(struct page_info *pg)
+{
+    struct fake_frame *f = &fake_frame[page_to_mfn(pg).n];
+
+    assert(pg->count & PGC_ALLOCATED);
+    pg->count = (pg->count & ~PGC_ALLOCATED) - 1;
+    f->refs--;
+    f->owner = NULL;
 }
 
 void page_share(struct page_info *pg, struct domain *d, bool writable)
@@ -120,6 +137,7 @@ int page_get_from_gfn(struct domain *d, gfn_t gfn, bool writable, struct page_in
         return -EINVAL;
     f->refs++;
     f->writable_refs += writable;
+    pages[gfn.n].count++;
     *out = &pages[gfn.n];
     return 0;
 }
@@ -128,8 +146,9 @@ void page_put(struct page_info *pg)
 {
     struct fake_frame *f = &fake_frame[page_to_mfn(pg).n];
 
-    assert(f->refs > 1 && f->refs - f->writable_refs > 1);
+    assert(f->refs > !!(pg->count & PGC_ALLOCATED) && f->refs > f->writable_refs);
     f->refs--;
+    pg->count--;
 }
 
 void page_put_writable(struct page_info *pg)
@@ -139,6 +158,7 @@ void page_put_writable(struct page_info *pg)
     assert(f->refs > 1 && f->writable_refs > 0);
     f->refs--;
     f->writable_refs--;
+    pg->count--;
 }
 
 /* --- domains --- */
