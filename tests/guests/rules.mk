@@ -21,3 +21,12 @@ guest-tests: $(GUEST_TESTS:%=$(B)/guests/%.elf) $(HOSTILE_TESTS:%=$(B)/guests/%.
 ## test-peer: the micro-guest tests on Debian's Xen too, with every difference and why
 test-peer: guest-tests $(B)/corbel
 	B=$(B) tests/guests/run.py --peer
+
+# Seconds of `make soak`, and where its random numbers begin.
+SOAK ?= 600
+SEED ?= 1
+.PHONY: soak
+## soak: random hypercalls by unprivileged guests for SOAK=600 seconds from SEED=1
+soak: guest-tests $(B)/corbel
+	B=$(B) tests/guests/run.py --timeout $$(($(SOAK) + 120)) \
+	  --words "seed=$(SEED) calls=0 milliseconds=$$(($(SOAK) * 1000))" fuzz

@@ -383,6 +383,13 @@ int child_run(const char *role, uint64_t argument, unsigned int n_vcpus, unsigne
     return reason;
 }
 
+void child_sleep(uint64_t nanoseconds)
+{
+    struct sched_poll poll = {.timeout = clock_now() + nanoseconds};
+
+    hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, arg(&poll));
+}
+
 uint64_t machine_free_pages(void)
 {
     static struct xen_sysctl sysctl;

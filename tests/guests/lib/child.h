@@ -70,6 +70,9 @@ uint64_t machine_free_pages(void);
 bool child_is_self(void);
 bool child_run_role(void);
 
+/* Sleeps, in a child or its parent. */
+void child_sleep(uint64_t nanoseconds);
+
 /* In a child: the page it shares with its parent. */
 extern volatile uint64_t mailbox[MAILBOX_WORDS];
 
