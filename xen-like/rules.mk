@@ -8,7 +8,10 @@ HV_CFLAGS := $(CSTD) $(HV_OPT) -g $(WARN) -ffreestanding -fPIE -mcmodel=small -f
              -fno-stack-protector -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
              -mno-red-zone -mgeneral-regs-only -mpreferred-stack-boundary=3 -fcf-protection=none \
              -include xen-like/include/hidden.h -D__XEN_TOOLS__ -DCORBEL_VERSION='"$(HV_VERSION)"' $(HV_INC) $(if $(filter 1,$(DEBUG)),,-DNDEBUG)
-HV_C := $(shell find xen-like -name '*.c' ! -name 'offsets.c' ! -name '*_host.c' | sort)
+# UBSAN=1: undefined behaviour is reported on the console (debug/ubsan.c).
+UBSAN  ?= 0
+HV_UBSAN := -fsanitize=undefined -fno-sanitize=return
+HV_C := $(shell find xen-like -name '*.c' ! -name 'offsets.c' ! -name '*_host.c' $(if $(filter 1,$(UBSAN)),,! -name 'ubsan.c') | sort)
 HV_S := $(shell find xen-like -name '*.S' | sort)
 HV_OBJ := $(HV_C:%.c=$(B)/hv/%.o) $(HV_S:%.S=$(B)/hv/%.o)
 HV_LDS := xen-like/arch/x86/link.lds
@@ -24,7 +27,7 @@ $(B)/hv/inc/offsets.h: xen-like/arch/x86/offsets.c $(wildcard xen-like/include/*
 $(B)/hv/%.o: %.c $(B)/hv/inc/.stamp
 	@mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)$(HV_CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(HV_CC) $(HV_CFLAGS) $(if $(filter 1,$(UBSAN)),$(if $(filter %/ubsan.c,$<),,$(HV_UBSAN))) -MMD -MP -c -o $@ $<
 $(B)/hv/%.o: %.S $(B)/hv/inc/offsets.h
 	@mkdir -p $(@D)
 	$(say) AS $@

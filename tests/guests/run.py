@@ -38,6 +38,8 @@ class Boot:
         self.answers = self.collect_answers(text)
         found = re.findall(r"^RESULT (\w+)", text, re.M)
         self.result = found[-1] if ended and found and found[-1] in RESULTS else "error"
+        if "UBSAN: " in text:
+            self.result = "failure"  # the hypervisor itself found a fault of its own
 
     @staticmethod
     def collect_answers(text):
