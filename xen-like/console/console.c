@@ -3,6 +3,7 @@
 #include "console.h"
 #include "arch/cpu.h"
 #include "arch/power.h"
+#include "arch/smp.h"
 #include "boot.h"
 #include "debug.h"
 #include "domain.h"
@@ -29,11 +30,15 @@ static void ring_write(const char *text, size_t n)
 
 static void emit(const char *text, size_t n, bool visible)
 {
-    spin_lock(&console_lock);
+    bool alone = forced; /* the machine ends: whoever holds the lock may be stopped */
+
+    if (!alone)
+        spin_lock(&console_lock);
     ring_write(text, n);
     if (visible && serial_on)
         serial_write(text, n);
-    spin_unlock(&console_lock);
+    if (!alone)
+        spin_unlock(&console_lock);
 }
 
 static void print_line(enum log_level level, unsigned int threshold, const char *prefix,
@@ -137,6 +142,7 @@ void panic(const char *fmt, ...)
     char line[LINE_MAX];
     va_list args;
 
+    smp_stop_others();
     console_force();
     va_start(args, fmt);
     format_vsn(line, sizeof(line), fmt, args);

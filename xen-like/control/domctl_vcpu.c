@@ -76,7 +76,7 @@ int domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
 int domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_getvcpuinfo *info = &op->u.getvcpuinfo;
-    const struct vcpu *v = vcpu_by_id(d, info->vcpu);
+    struct vcpu *v = vcpu_by_id(d, info->vcpu);
 
     if (info->vcpu >= d->max_vcpus)
         return -EINVAL;
@@ -86,7 +86,7 @@ int domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
     info->blocked = (v->pause_flags & (VPF_BLOCKED | VPF_POLLING)) != 0;
     info->running = v->is_running;
     info->cpu_time = sched_vcpu_runtime(v);
-    info->cpu = 0;
+    info->cpu = v->cpu;
     return 0;
 }
 

@@ -99,6 +99,7 @@ static struct domain *domain_alloc(domid_t id)
     list_init(&d->all);
     spin_lock_init(&d->lock, RANK_DOMAIN);
     spin_lock_init(&d->page_lock, RANK_PAGE);
+    spin_lock_init(&d->pause_lock, RANK_PAUSE);
     d->ioports = rangeset_create(&rangeset_memory);
     d->iomem = rangeset_create(&rangeset_memory);
     d->irqs = rangeset_create(&rangeset_memory);
@@ -179,9 +180,10 @@ int domain_kill(struct domain *d)
         page_claim(d, 0);
         domain_pause(d);
         for_each_vcpu (d, v) {
-            timer_stop(&v->singleshot);
-            timer_stop(&v->periodic);
-            timer_stop(&v->poll_timer);
+            v->periodic_period = 0;
+            timer_stop_wait(&v->singleshot);
+            timer_stop_wait(&v->periodic);
+            timer_stop_wait(&v->poll_timer);
         }
     }
     for (unsigned int i = n_domain_rooms; i-- > 0;) {
@@ -210,7 +212,7 @@ void domain_shutdown(struct domain *d, uint8_t reason)
         return;
     d->shutdown_code = reason;
     d->is_shutting_down = d->is_shut_down = true;
-    domain_pause(d);
+    domain_pause_nowait(d); /* two vCPUs of it may come here and would wait for each other */
     send_global_virq(VIRQ_DOM_EXC);
 }
 
@@ -230,24 +232,36 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
+void domain_pause_nowait(struct domain *d)
+{
+    struct vcpu *v;
+
+    spin_lock(&d->pause_lock);
+    d->pause_count++;
+    for_each_vcpu (d, v)
+        vcpu_set_flag(v, VPF_PAUSED);
+    spin_unlock(&d->pause_lock);
+}
+
 void domain_pause(struct domain *d)
 {
     struct vcpu *v;
 
-    d->pause_count++;
+    domain_pause_nowait(d);
     for_each_vcpu (d, v)
-        vcpu_set_flag(v, VPF_PAUSED);
+        sched_wait_saved(v);
 }
 
 void domain_unpause(struct domain *d)
 {
     struct vcpu *v;
 
-    if (d->pause_count == 0 || --d->pause_count)
-        return;
-    for_each_vcpu (d, v)
-        if (v->pause_count == 0)
-            vcpu_clear_flag(v, VPF_PAUSED);
+    spin_lock(&d->pause_lock);
+    if (d->pause_count && --d->pause_count == 0)
+        for_each_vcpu (d, v)
+            if (v->pause_count == 0)
+                vcpu_clear_flag(v, VPF_PAUSED);
+    spin_unlock(&d->pause_lock);
 }
 
 int domain_pause_by_controller(struct domain *d)

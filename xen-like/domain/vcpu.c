@@ -4,6 +4,7 @@
 #include "console.h"
 #include "event.h"
 #include "rooms.h"
+#include "arch/smp.h"
 #include "lib/string.h"
 
 static void singleshot_expired(void *data)
@@ -53,17 +54,15 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 
 void vcpu_set_flag(struct vcpu *v, unsigned int flag)
 {
-    bool was_runnable = v->pause_flags == 0;
-    v->pause_flags |= flag;
-    if (was_runnable)
+    if (__atomic_fetch_or(&v->pause_flags, flag, __ATOMIC_SEQ_CST) == 0)
         sched_sleep(v);
 }
 
 void vcpu_clear_flag(struct vcpu *v, unsigned int flag)
 {
-    bool was_runnable = v->pause_flags == 0;
-    v->pause_flags &= ~flag;
-    if (!was_runnable && v->pause_flags == 0)
+    unsigned int before = __atomic_fetch_and(&v->pause_flags, ~flag, __ATOMIC_SEQ_CST);
+
+    if (before && !(before & ~flag))
         sched_wake(v);
 }
 
@@ -74,20 +73,27 @@ void vcpu_wake(struct vcpu *v)
 
 void vcpu_kick(struct vcpu *v)
 {
-    if (v->pause_flags & (VPF_BLOCKED | VPF_POLLING))
+    if (READ_ONCE(v->pause_flags) & (VPF_BLOCKED | VPF_POLLING))
         vcpu_clear_flag(v, VPF_BLOCKED | VPF_POLLING);
+    else if (v != current && READ_ONCE(v->is_running) && READ_ONCE(v->cpu) != cpu_number())
+        smp_notify(v->cpu); /* in its guest it would not see the event */
 }
 
 void vcpu_pause(struct vcpu *v)
 {
+    spin_lock(&v->domain->pause_lock);
     v->pause_count++;
     vcpu_set_flag(v, VPF_PAUSED);
+    spin_unlock(&v->domain->pause_lock);
+    sched_wait_saved(v);
 }
 
 void vcpu_unpause(struct vcpu *v)
 {
+    spin_lock(&v->domain->pause_lock);
     if (v->pause_count && --v->pause_count == 0 && v->domain->pause_count == 0)
         vcpu_clear_flag(v, VPF_PAUSED);
+    spin_unlock(&v->domain->pause_lock);
 }
 
 int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset)

@@ -13,8 +13,11 @@
 static int64_t block(struct vcpu *v)
 {
     v->vcpu_info->evtchn_upcall_mask = 0;
-    if (!v->vcpu_info->evtchn_upcall_pending)
-        vcpu_set_flag(v, VPF_BLOCKED);
+    /* Asleep first: whoever makes an event pending after our look then sees that it must wake us.
+     */
+    vcpu_set_flag(v, VPF_BLOCKED);
+    if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending))
+        vcpu_clear_flag(v, VPF_BLOCKED);
     return 0;
 }
 
@@ -184,8 +187,9 @@ static int64_t register_runstate(struct vcpu *v, uint64_t arg)
 
 static int64_t get_runstate(struct vcpu *v, uint64_t arg)
 {
-    vcpu_runstate_info_t info = v->runstate;
-    info.time[info.state] += (uint64_t)time_now() - info.state_entry_time;
+    vcpu_runstate_info_t info;
+
+    sched_get_runstate(v, &info);
     return guest_write(arg, &info, sizeof(info));
 }
 

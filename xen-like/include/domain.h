@@ -21,6 +21,7 @@
 #include "mm.h"
 #include "timer.h"
 #include "sched.h"
+#include "cpumask.h"
 #include "lib/list.h"
 #include "lib/rangeset.h"
 #include "arch/state.h"
@@ -42,11 +43,14 @@ enum vcpu_pause_flags {
 struct vcpu {
     struct domain *domain;
     unsigned int id;
-    unsigned int pause_flags; /* VPF_*: runnable when 0 */
+    unsigned int pause_flags; /* VPF_*: runnable when 0; changed atomically */
     unsigned int pause_count;
     bool is_initialised;
-    bool is_running; /* its registers are on a CPU */
+    bool is_running; /* its registers are on a CPU: `cpu` */
     bool is_idle;
+    unsigned int
+        cpu; /* where it runs, waits or ran last: that CPU's run queue lock guards its scheduling */
+    struct cpumask affinity; /* where it may run */
     struct sched_unit sched; /* scheduler's state */
 
     vcpu_info_t *vcpu_info;   /* never NULL: shared_info's slot, a registered page, or a dummy */
@@ -75,6 +79,7 @@ struct domain {
     bool is_shutting_down;
     uint8_t shutdown_code; /* SHUTDOWN_* */
     unsigned int refcount;
+    struct spinlock pause_lock;     /* RANK_PAUSE: both kinds of pause counts and VPF_PAUSED */
     unsigned int pause_count;       /* by the system or toolstack */
     unsigned int controller_pauses; /* part of pause_count the toolstack may take back */
     bool is_dead;                   /* torn down; freed with the last reference */
@@ -93,6 +98,8 @@ struct domain {
 
     shared_info_t *shared_info; /* one page of ours, page_share()d with the guest */
     uint64_t vm_assist;         /* bits VMASST_TYPE_* */
+    struct cpumask
+        dirty_cpus; /* CPUs that may hold translations of it: those that run a vCPU of it */
     unsigned int max_vcpus;
     struct vcpu **vcpu; /* max_vcpus entries, NULL = not created */
     int32_t time_offset_seconds;
@@ -168,10 +175,16 @@ int domain_kill(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);
 /* The guest did what no guest may: logs its registers, shuts it down with SHUTDOWN_crash. */
 void domain_crash(struct domain *d, const char *fmt, ...) printf_like(2, 3);
+/*
+ * Pauses all vCPUs; nested, undone by domain_unpause. Returns when none of them is on a CPU, but
+ * for the caller's own. domain_pause_nowait returns at once: for a domain that pauses itself.
+ */
 void domain_pause(struct domain *d);
+void domain_pause_nowait(struct domain *d);
 void domain_unpause(struct domain *d);
 int domain_pause_by_controller(struct domain *d);
 int domain_unpause_by_controller(struct domain *d);
+/* One vCPU, not the caller's: waits until it is off its CPU. */
 void vcpu_pause(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 /* Makes a blocked or polling vCPU runnable if it is neither paused nor down. */

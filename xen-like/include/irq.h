@@ -10,6 +10,8 @@
 #define VECTOR_LAST_DEVICE  0xdf
 #define VECTOR_TIMER        0xf0
 #define VECTOR_SERIAL       0xf1
+#define VECTOR_NOTIFY       0xfa /* from another CPU: look at softirqs and events */
+#define VECTOR_REQUEST      0xfb /* from another CPU: cpu_serve_requests */
 #define VECTOR_ERROR        0xfe
 #define VECTOR_SPURIOUS     0xff
 

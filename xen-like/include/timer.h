@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One-shot timers on the CPU that set them; expiry runs in the timer softirq with no locks held. */
+/* One-shot timers on the CPU that set them last; expiry runs in that CPU's timer softirq with no
+ * locks held. */
 #ifndef CORBEL_TIMER_H
 #define CORBEL_TIMER_H
 
@@ -11,13 +12,17 @@ struct timer {
     s_time_t expires; /* system time, ns */
     void (*fn)(void *data);
     void *data;
+    unsigned int cpu; /* whose queue it is in, or was in last */
     bool is_active;
 };
 
 void timer_init(struct timer *t, void (*fn)(void *), void *data);
 /* (Re)arms `t` for `expires`; a time already past fires as soon as possible. */
 void timer_set(struct timer *t, s_time_t expires);
+/* Its function may be running on another CPU still. */
 void timer_stop(struct timer *t);
+/* Waits until it is not. No locks held that the function takes; not from the function. */
+void timer_stop_wait(struct timer *t);
 /* Runs what has expired and programs the hardware for the next; from the timer softirq. */
 void timer_softirq(void);
 /* Earliest expiry, STIME_MAX when none. */

@@ -3,11 +3,11 @@
 #include "arch/acpi.h"
 #include "arch/cpu.h"
 #include "arch/fpu.h"
-#include "arch/msr.h"
 #include "arch/paging.h"
 #include "arch/power.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
+#include "arch/smp.h"
 #include "arch/time.h"
 #include "boot.h"
 #include "console.h"
@@ -41,12 +41,12 @@ static void init_cpu(void)
     unsigned int bits = max.a >= 0x80000008 ? cpu_cpuid(0x80000008, 0).a & 0xff : 36;
 
     paddr_mask_invalid = 0x000ffffffffff000ul & ~((1ul << bits) - 1);
-    cpu_write_cr4((cpu_read_cr4() & ~(1ul << 2)) | (1ul << 9) |
-                  (1ul << 10)); /* OSFXSR, OSXMMEXCPT; TSD off */
-    if (cpu_cpuid(7, 0).b & (1u << 7) && cpu_cpuid(0, 0).a >= 7)
-        cpu_write_cr4(cpu_read_cr4() | 1ul << 20); /* SMEP */
-    cpu_wrmsr(MSR_PAT, PAT_VALUE);
+    cpu_init_features();
+    desc_init_idt();
+    if (desc_prepare(0))
+        panic("no memory for the first CPU's tables\n");
     desc_init();
+    cpumask_set(&cpu_online_map, 0);
     fpu_init();
     for (unsigned int i = 0; i < 3; i++)
         name[i] = cpu_cpuid(0x80000002 + i, 0);
@@ -87,6 +87,7 @@ static const struct {
     {"ACPI tables", init_acpi},
     {"interrupts", irq_init},
     {"clocks", time_init},
+    {"other CPUs", smp_init},
     {"console input", console_init_irq},
     {"dom0", init_dom0},
 };

@@ -8,6 +8,7 @@
  */
 #include "mm.h"
 #include "arch/paging.h"
+#include "arch/tlb.h"
 #include "console.h"
 #include "spinlock.h"
 #include "lib/string.h"

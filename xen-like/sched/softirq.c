@@ -4,36 +4,54 @@
 #include "domain.h"
 #include "sched.h"
 #include "arch/cpu.h"
+#include "arch/smp.h"
 #include "hypercall.h"
 
 void softirq_raise(enum softirq s)
 {
-    cpu_info()->softirq_pending |= 1u << s;
+    __atomic_fetch_or(&cpu_info()->softirq_pending, 1u << s, __ATOMIC_SEQ_CST);
+}
+
+void softirq_raise_on(unsigned int cpu, enum softirq s)
+{
+    uint32_t before =
+        __atomic_fetch_or(&cpu_infos[cpu]->softirq_pending, 1u << s, __ATOMIC_SEQ_CST);
+
+    /* Who set it first has seen to it that the CPU looks. */
+    if (cpu != cpu_number() && !(before >> s & 1))
+        smp_notify(cpu);
 }
 
 bool softirq_is_pending(void)
 {
-    return cpu_info()->softirq_pending != 0;
+    return __atomic_load_n(&cpu_info()->softirq_pending, __ATOMIC_RELAXED) != 0;
+}
+
+static bool take(enum softirq s)
+{
+    uint32_t *pending = &cpu_info()->softirq_pending;
+
+    return (__atomic_load_n(pending, __ATOMIC_RELAXED) >> s & 1) &&
+           (__atomic_fetch_and(pending, ~(1u << s), __ATOMIC_SEQ_CST) >> s & 1);
 }
 
 void softirq_run(void)
 {
-    struct cpu_info *ci = cpu_info();
+    bool again;
 
-    while (ci->softirq_pending & ~(1u << SOFTIRQ_SCHEDULE)) {
-        if (ci->softirq_pending & (1u << SOFTIRQ_TIMER)) {
-            ci->softirq_pending &= ~(1u << SOFTIRQ_TIMER);
+    do {
+        again = false;
+        if (take(SOFTIRQ_TIMER)) {
             timer_softirq();
+            again = true;
         }
-        if (ci->softirq_pending & (1u << SOFTIRQ_CONSOLE)) {
-            ci->softirq_pending &= ~(1u << SOFTIRQ_CONSOLE);
+        if (take(SOFTIRQ_CONSOLE)) {
             console_input_softirq();
+            again = true;
         }
-    }
-    if (ci->softirq_pending) {
-        ci->softirq_pending = 0;
+    } while (again);
+    if (take(SOFTIRQ_SCHEDULE))
         schedule();
-    }
 }
 
 bool hypercall_preempt_check(void)

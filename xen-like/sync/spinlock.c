@@ -2,25 +2,35 @@
 /* Ticket locks with rank checking in debug builds. */
 #include "spinlock.h"
 #include "arch/cpu.h"
+#include "arch/current.h"
+#include "arch/smp.h"
 #include "console.h"
 
 #ifndef NDEBUG
-/* Ranks held by this CPU, in order of taking. One CPU today; becomes per-CPU data with SMP. */
-static uint16_t held[16];
-static unsigned int n_held;
+/* Ranks held by each CPU, in order of taking. */
+static struct {
+    uint16_t rank[16];
+    unsigned int n;
+} held[CPU_MAX];
 
 static void rank_push(const struct spinlock *l)
 {
-    if (n_held && held[n_held - 1] >= l->rank)
-        panic("lock of rank %u taken while %u is held\n", l->rank, held[n_held - 1]);
-    held[n_held++] = l->rank;
+    unsigned int me = cpu_number(), n = held[me].n;
+
+    if (n && held[me].rank[n - 1] >= l->rank)
+        panic("lock of rank %u taken while %u is held\n", l->rank, held[me].rank[n - 1]);
+    held[me].rank[n] = l->rank;
+    held[me].n = n + 1;
 }
 static void rank_pop(const struct spinlock *l)
 {
-    for (unsigned int i = n_held; i-- > 0;)
-        if (held[i] == l->rank) {
-            for (n_held--; i < n_held; i++)
-                held[i] = held[i + 1];
+    uint16_t *rank = held[cpu_number()].rank;
+    unsigned int *n = &held[cpu_number()].n;
+
+    for (unsigned int i = *n; i-- > 0;)
+        if (rank[i] == l->rank) {
+            for (--*n; i < *n; i++)
+                rank[i] = rank[i + 1];
             return;
         }
     panic("lock of rank %u released but not held\n", l->rank);
@@ -39,8 +49,10 @@ static void rank_pop(const struct spinlock *l)
 void spin_lock(struct spinlock *l)
 {
     uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
+    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket) {
         cpu_relax();
+        cpu_serve_requests();
+    }
     rank_push(l);
 }
 

@@ -7,12 +7,19 @@
 #ifndef CORBEL_ARCH_CURRENT_H
 #define CORBEL_ARCH_CURRENT_H
 
+#include "cpumask.h"
+
 struct vcpu;
 extern struct vcpu *fake_current;
 
 static inline struct vcpu *current_vcpu(void)
 {
     return fake_current;
+}
+
+static inline unsigned int cpu_number(void)
+{
+    return 0;
 }
 
 #define FAKE_FRAMES 256

@@ -21,7 +21,7 @@
 static struct page_info frames[N_FRAMES];
 struct page_info *const frame_table = frames;
 uint64_t max_page = N_FRAMES;
-uint32_t tlb_clock;
+uint64_t tlb_clock;
 unsigned char fake_memory[FAKE_FRAMES * 4096ul] __attribute__((aligned(4096)));
 struct vcpu *fake_current;
 static unsigned int n_flushes;

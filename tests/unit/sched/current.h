@@ -3,11 +3,19 @@
 #ifndef CORBEL_ARCH_CURRENT_H
 #define CORBEL_ARCH_CURRENT_H
 
+#include "cpumask.h"
+
 struct vcpu;
 struct cpu_info {
     struct vcpu *current_vcpu;
 };
 extern struct cpu_info fake_cpu;
+extern struct cpu_info *cpu_infos[CPU_MAX];
+
+static inline unsigned int cpu_number(void)
+{
+    return 0;
+}
 
 static inline struct cpu_info *cpu_info(void)
 {

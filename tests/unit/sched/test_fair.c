@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The scheduler's policy (sched/fair.c) on a simulated clock: shares, wakes, idling. */
+/* The scheduler (sched/sched.c with the policy, sched/fair.c) on a simulated clock: shares, wakes,
+ * idling. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -7,13 +8,15 @@
 #include <cmocka.h>
 
 #include "arch/context.h"
+#include "arch/smp.h"
 #include "domain.h"
 #include "sched.h"
 #include "spinlock.h"
 
 #define N_VCPUS 6
 
-struct cpu_info fake_cpu;
+struct cpu_info fake_cpu, *cpu_infos[CPU_MAX];
+struct cpumask cpu_online_map;
 static s_time_t now;
 static struct timer *slice; /* the policy's one timer */
 static bool want_schedule;
@@ -49,6 +52,21 @@ void softirq_raise(enum softirq s)
     want_schedule = true;
 }
 
+void softirq_raise_on(unsigned int cpu, enum softirq s)
+{
+    assert_int_equal(cpu, 0);
+    softirq_raise(s);
+}
+
+void cpu_serve_requests(void)
+{
+}
+
+void *mm_alloc(size_t size)
+{
+    return calloc(1, size);
+}
+
 void spin_lock(struct spinlock *l)
 {
     assert_int_equal(l->owner, l->next);
@@ -62,8 +80,9 @@ void spin_unlock(struct spinlock *l)
 
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
-    prev->is_running = false;
-    next->is_running = true;
+    assert_true(next->is_running);
+    if (!prev->is_idle)
+        sched_context_saved(prev);
     fake_cpu.current_vcpu = next;
     longjmp(switched, 1);
 }
@@ -108,6 +127,7 @@ static int start(void **state)
 {
     (void)state;
     now = 1000;
+    cpu_online_map = cpumask_of(0);
     sched_init();
     domain = (struct domain){.max_vcpus = 0};
     for (unsigned int i = 0; i < N_VCPUS; i++) {

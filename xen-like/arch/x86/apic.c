@@ -12,6 +12,8 @@
 #define APIC_EOI         0x0b0
 #define APIC_SVR         0x0f0
 #define APIC_ESR         0x280
+#define APIC_ICR         0x300
+#define APIC_ICR_HIGH    0x310
 #define APIC_LVT_TIMER   0x320
 #define APIC_LVT_THERMAL 0x330
 #define APIC_LVT_PERF    0x340
@@ -29,6 +31,16 @@
 #define APIC_LVT_EXTINT         (7u << 8)
 #define APIC_LVT_TIMER_DEADLINE (2u << 17)
 #define APIC_TIMER_DIV_1        0xbu
+
+#define APIC_ICR_PENDING    (1u << 12)
+#define APIC_ICR_ASSERT     (1u << 14)
+#define APIC_ICR_NMI        (4u << 8)
+#define APIC_ICR_INIT       (5u << 8)
+#define APIC_ICR_STARTUP    (6u << 8)
+#define APIC_ICR_OTHERS     (3u << 18)
+#define APIC_ICR_DEST_SHIFT 24
+#define APIC_XAPIC_ID_LIMIT 255u /* 8-bit destinations, the last is "all" */
+#define CPUID1_ECX_X2APIC   (1u << 21)
 
 #define MSR_APIC_BASE    0x1b
 #define APIC_BASE_ENABLE (1ull << 11)
@@ -127,25 +139,37 @@ static void pic_disable(void)
     cpu_outb(PIC2_DATA, 0xff);
 }
 
+/* A CPU whose number does not fit xAPIC's 8 bits is reached in x2APIC mode only. */
+static bool apic_wants_x2apic(void)
+{
+    for (unsigned int i = 0; i < acpi.n_cpus; i++)
+        if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id >= APIC_XAPIC_ID_LIMIT)
+            return cpu_cpuid(1, 0).c & CPUID1_ECX_X2APIC;
+    return false;
+}
+
+/* Chooses the mode for all CPUs: the firmware's, which cannot be left without a reset, or x2APIC
+ * where it is needed. */
 static void apic_map(void)
 {
     uint64_t base = cpu_rdmsr(MSR_APIC_BASE);
 
     if (!(cpu_cpuid(1, 0).d & CPUID1_EDX_APIC))
         panic("This CPU has no local APIC (CPUID 1 EDX bit 9): Corbel needs one\n");
-    if ((base & APIC_BASE_ENABLE) && (base & APIC_BASE_X2APIC))
-        return; /* firmware chose x2APIC, which cannot be left without a reset: registers are MSRs
-                 */
-    cpu_wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+    if (((base & APIC_BASE_ENABLE) && (base & APIC_BASE_X2APIC)) || apic_wants_x2apic())
+        return;
     apic_regs = ioremap(acpi.lapic_base ? acpi.lapic_base : APIC_DEFAULT_BASE, PAGE_SIZE);
     if (!apic_regs)
         panic("Cannot map the local APIC at %#lx\n", acpi.lapic_base);
 }
 
-void apic_init(void)
+void apic_init_cpu(void)
 {
-    pic_disable();
-    apic_map();
+    uint64_t base = cpu_rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+
+    cpu_wrmsr(MSR_APIC_BASE, base);
+    if (!apic_regs)
+        cpu_wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
     apic_write(APIC_SVR, APIC_SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TPR, 0);
     unsigned int last_lvt = (apic_read(APIC_VERSION) >> 16) & 0xff;
@@ -164,5 +188,47 @@ void apic_init(void)
     /* An interrupt that firmware left in service would block all of lower priority. */
     for (unsigned int i = 0; i < 256; i++)
         apic_eoi();
+}
+
+void apic_init(void)
+{
+    pic_disable();
+    apic_map();
+    apic_init_cpu();
     printk(LOG_INFO, "APIC: local APIC %u%s\n", apic_id(), apic_regs ? "" : " (x2APIC)");
+}
+
+/* Interrupts are off, so nothing comes between the two halves of the register. */
+static void apic_write_icr(uint32_t dest, uint32_t command)
+{
+    if (!apic_regs) {
+        /* The MSR does not wait for earlier stores as the memory-mapped register does. */
+        __asm__ volatile("mfence; lfence" ::: "memory");
+        cpu_wrmsr(MSR_X2APIC_FIRST + APIC_ICR / 16, (uint64_t)dest << 32 | command);
+        return;
+    }
+    while (apic_read(APIC_ICR) & APIC_ICR_PENDING)
+        cpu_relax();
+    apic_write(APIC_ICR_HIGH, dest << APIC_ICR_DEST_SHIFT);
+    apic_write(APIC_ICR, command);
+}
+
+void apic_send_ipi(uint32_t dest, unsigned int vector)
+{
+    apic_write_icr(dest, APIC_ICR_ASSERT | vector);
+}
+
+void apic_send_nmi_others(void)
+{
+    apic_write_icr(0, APIC_ICR_OTHERS | APIC_ICR_ASSERT | APIC_ICR_NMI);
+}
+
+void apic_send_init(uint32_t dest)
+{
+    apic_write_icr(dest, APIC_ICR_ASSERT | APIC_ICR_INIT);
+}
+
+void apic_send_startup(uint32_t dest, paddr_t page)
+{
+    apic_write_icr(dest, APIC_ICR_ASSERT | APIC_ICR_STARTUP | (uint32_t)(page >> PAGE_SHIFT));
 }

@@ -6,6 +6,7 @@
 #include "arch/msr.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
+#include "arch/tlb.h"
 #include "arch/vcpu_areas.h"
 #include "console.h"
 
@@ -40,7 +41,7 @@ static void load_debug_registers(const struct arch_vcpu *a)
         "r"(a->dr[1]), "r"(a->dr[2]), "r"(a->dr[3]), "r"(a->dr[7]));
 }
 
-static void idle_loop(void)
+static void noreturn idle_loop(void)
 {
     for (;;) {
         if (!softirq_is_pending())
@@ -49,6 +50,21 @@ static void idle_loop(void)
         if (softirq_is_pending())
             softirq_run();
     }
+}
+
+void context_idle(void)
+{
+    context_resume(idle_loop);
+}
+
+/* No CPU but this one may hold what was loaded for `prev` once its address space is left. */
+static void leave_domain(struct vcpu *prev, const struct vcpu *next)
+{
+    if (prev->is_idle)
+        return;
+    if (prev->domain != next->domain)
+        cpumask_clear(&prev->domain->dirty_cpus, cpu_number());
+    sched_context_saved(prev);
 }
 
 void context_switch(struct vcpu *prev, struct vcpu *next)
@@ -60,15 +76,18 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
         if (prev->arch.dr[7] & 0xff)
             __asm__ volatile("mov %0, %%dr7" ::"r"(0x400ul));
     }
-    prev->is_running = false;
-    next->is_running = true;
     cpu_info()->current_vcpu = next;
     desc_load(NULL);
     if (next->is_idle) {
         tlb_load_cr3(image_to_paddr(hv_l4));
+        leave_domain(prev, next);
         context_resume(idle_loop);
     }
+    next->arch.gdt_ldt_ptes[GDT_RESERVED_PAGE] = desc_reserved_pte();
+    if (prev->domain != next->domain)
+        cpumask_set(&next->domain->dirty_cpus, cpu_number()); /* before its tables are loaded */
     pv_load_cr3(next);
+    leave_domain(prev, next);
     desc_load(next);
     load_segments(&next->arch);
     fpu_load(next);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* This CPU's GDT page, TSS, IDT and the MSRs of the syscall instruction. */
+/* Each CPU's GDT page, TSS, syscall stub and stacks; the IDT they share; the MSRs of the syscall
+ * instruction. */
 #include "arch/cpu.h"
 #include "arch/current.h"
 #include "arch/msr.h"
 #include "arch/paging.h"
 #include "arch/pv_desc.h"
 #include "console.h"
+#include "lib/string.h"
 
 struct tss {
     uint32_t reserved0;
@@ -25,14 +27,26 @@ struct idt_gate {
 
 extern char cpu0_stack[], trap_stubs[], syscall_entry[], syscall32_entry[];
 
-static uint64_t gdt_page[512] page_aligned;
-static struct tss tss page_aligned;
+/* What a CPU's descriptors need; the GDT page is also mapped in the window of the vCPU it runs. */
+struct cpu_tables {
+    uint64_t gdt_page[512];
+    struct tss tss;
+};
+
+static struct cpu_tables *cpu_tables[CPU_MAX];
 static struct idt_gate idt[256] page_aligned;
+
+/* A CPU's part of the address space beside the image: its stack, then its syscall stubs. */
+#define PERCPU_STRIDE 0x10000ul
+#define PERCPU_STUBS  CPU_STACK_SIZE
+#define STUB32        64 /* offset of the 32-bit stub */
+#define STACK_GUARD   4  /* page between the interrupt stacks and the main one */
 
 /* Index into the reserved page of a selector 0xe000.. */
 #define SLOT(sel) (((sel)-0xe000) >> 3)
 
-static void set_system_desc(unsigned int sel, uint64_t base, uint32_t limit, unsigned int type)
+static void set_system_desc(uint64_t *gdt_page, unsigned int sel, uint64_t base, uint32_t limit,
+                            unsigned int type)
 {
     gdt_page[SLOT(sel)] = (limit & 0xffff) | (base & 0xffffff) << 16 |
                           (uint64_t)(0x80 | type) << 40 | (uint64_t)(limit >> 16 & 0xf) << 48 |
@@ -42,7 +56,8 @@ static void set_system_desc(unsigned int sel, uint64_t base, uint32_t limit, uns
 
 uint64_t desc_reserved_pte(void)
 {
-    return image_to_paddr(gdt_page) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+    return virt_to_paddr(cpu_tables[cpu_number()]->gdt_page) | PTE_P | PTE_W | PTE_A | PTE_D |
+           PTE_NX;
 }
 
 static void load_gdt(uint64_t base)
@@ -58,13 +73,14 @@ void desc_load(const struct vcpu *v)
 {
     if (!v) {
         /* Only the reserved page is ever looked at through this one. */
-        load_gdt((uint64_t)gdt_page - 0xe000);
+        load_gdt((uint64_t)cpu_tables[cpu_number()]->gdt_page - 0xe000);
         __asm__ volatile("lldt %w0" ::"r"(0));
         return;
     }
     load_gdt(PERDOMAIN_GDT(v->id));
     if (v->arch.ldt_entries) {
-        set_system_desc(HV_LDT, PERDOMAIN_LDT(v->id), v->arch.ldt_entries * 8 - 1, 2);
+        set_system_desc(cpu_tables[cpu_number()]->gdt_page, HV_LDT, PERDOMAIN_LDT(v->id),
+                        v->arch.ldt_entries * 8 - 1, 2);
         __asm__ volatile("lldt %w0" ::"r"(HV_LDT));
     } else
         __asm__ volatile("lldt %w0" ::"r"(0));
@@ -101,27 +117,104 @@ static unsigned int ist_of(unsigned int vector)
     }
 }
 
+static uint64_t percpu_base(unsigned int cpu)
+{
+    return PERCPU_BASE + cpu * PERCPU_STRIDE;
+}
+
+/*
+ * syscall leaves the guest's stack pointer in place and gives no register to find ours by, so each
+ * CPU enters by code of its own:  mov %rsp, scratch(%rip); lea end_of_guest_regs(%rip), %rsp; jmp
+ * target
+ */
+static void write_stub(uint8_t *to, uint64_t at, const struct cpu_info *info, uint64_t target)
+{
+    static const uint8_t mov[] = {0x48, 0x89, 0x25}, lea[] = {0x48, 0x8d, 0x25};
+    int32_t scratch = (int32_t)((uint64_t)&info->scratch - (at + 7));
+    int32_t stack = (int32_t)((uint64_t)&info->current_vcpu - (at + 14));
+    int32_t jump = (int32_t)(target - (at + 19));
+
+    memcpy(to, mov, sizeof(mov));
+    memcpy(to + 3, &scratch, 4);
+    memcpy(to + 7, lea, sizeof(lea));
+    memcpy(to + 10, &stack, 4);
+    to[14] = 0xe9;
+    memcpy(to + 15, &jump, 4);
+}
+
+/* The stack of the CPU that booted is in the image; another's is mapped here, but for the guard
+ * page. */
+static void *make_stack(unsigned int cpu)
+{
+    uint64_t base = percpu_base(cpu);
+    char *memory;
+
+    if (cpu == 0)
+        return cpu0_stack;
+    memory = mm_alloc_pages(3);
+    if (!memory)
+        return NULL;
+    for (unsigned int i = 0; i < CPU_STACK_SIZE / PAGE_SIZE; i++)
+        if (i != STACK_GUARD &&
+            !hv_map_page(base + i * PAGE_SIZE, virt_to_paddr(memory) + i * PAGE_SIZE,
+                         PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX))
+            return NULL;
+    return (void *)base;
+}
+
+static void fill_tables(struct cpu_tables *t, const char *stack, const struct cpu_info *info)
+{
+    t->gdt_page[SLOT(HV_CS)] = 0x00af9b000000ffff;
+    t->gdt_page[SLOT(HV_DS)] = 0x00cf93000000ffff;
+    t->gdt_page[SLOT(GUEST_CS32)] = 0x00cffb000000ffff;
+    t->gdt_page[SLOT(GUEST_DS)] = 0x00cff3000000ffff;
+    t->gdt_page[SLOT(GUEST_CS64)] = 0x00affb000000ffff;
+    t->tss.rsp[0] = (uint64_t)&info->current_vcpu;
+    /* NMI, double fault, machine check, debug: the first pages of the stack; the next is not
+     * mapped. */
+    for (unsigned int i = 0; i < 4; i++)
+        t->tss.ist[i] = (uint64_t)stack + (i + 1) * PAGE_SIZE;
+    t->tss.iomap_base = sizeof(t->tss); /* no port is open to ring 3 */
+    set_system_desc(t->gdt_page, HV_TSS, (uint64_t)&t->tss, sizeof(t->tss) - 1, 9);
+}
+
+int desc_prepare(unsigned int cpu)
+{
+    struct cpu_tables *t = mm_alloc_pages(1);
+    uint8_t *stubs = mm_alloc_pages(0);
+    char *stack = make_stack(cpu);
+    uint64_t at = percpu_base(cpu) + PERCPU_STUBS;
+
+    /* Kept by halves when memory runs out: a CPU that could not be started is not tried again. */
+    if (!t || !stubs || !stack || !hv_map_page(at, virt_to_paddr(stubs), PTE_P | PTE_A | PTE_G))
+        return -ENOMEM;
+    struct cpu_info *info = (struct cpu_info *)(stack + CPU_STACK_SIZE) - 1;
+
+    info->cpu = cpu;
+    cpu_infos[cpu] = info;
+    write_stub(stubs, at, info, (uint64_t)syscall_entry);
+    write_stub(stubs + STUB32, at + STUB32, info, (uint64_t)syscall32_entry);
+    fill_tables(t, stack, info);
+    cpu_tables[cpu] = t;
+    return 0;
+}
+
+void desc_init_idt(void)
+{
+    for (unsigned int i = 0; i < 256; i++)
+        set_gate(i, i == 3 || i == 4 || i == 0x80 ? 3 : 0, ist_of(i));
+}
+
 void desc_init(void)
 {
     struct {
         uint16_t limit;
         uint64_t base;
     } __attribute__((packed)) idtr = {sizeof(idt) - 1, (uint64_t)idt};
+    uint64_t stubs = percpu_base(cpu_number()) + PERCPU_STUBS;
+    uint64_t *tss_desc = &cpu_tables[cpu_number()]->gdt_page[SLOT(HV_TSS)];
 
-    gdt_page[SLOT(HV_CS)] = 0x00af9b000000ffff;
-    gdt_page[SLOT(HV_DS)] = 0x00cf93000000ffff;
-    gdt_page[SLOT(GUEST_CS32)] = 0x00cffb000000ffff;
-    gdt_page[SLOT(GUEST_DS)] = 0x00cff3000000ffff;
-    gdt_page[SLOT(GUEST_CS64)] = 0x00affb000000ffff;
-    tss.rsp[0] = (uint64_t) & ((struct cpu_info *)(cpu0_stack + CPU_STACK_SIZE) - 1)->current_vcpu;
-    /* NMI, double fault, machine check, debug: the first pages of the stack; the next is not
-     * mapped. */
-    for (unsigned int i = 0; i < 4; i++)
-        tss.ist[i] = (uint64_t)cpu0_stack + (i + 1) * PAGE_SIZE;
-    tss.iomap_base = sizeof(tss); /* no port is open to ring 3 */
-    set_system_desc(HV_TSS, (uint64_t)&tss, sizeof(tss) - 1, 9);
-    for (unsigned int i = 0; i < 256; i++)
-        set_gate(i, i == 3 || i == 4 || i == 0x80 ? 3 : 0, ist_of(i));
+    *tss_desc &= ~(2ull << 40); /* not busy: a CPU may be started a second time */
     desc_load(NULL);
     __asm__ volatile("lidt %0; ltr %w1" ::"m"(idtr), "r"(HV_TSS));
     __asm__ volatile(
@@ -129,8 +222,8 @@ void desc_init(void)
         "r"(HV_DS)
         : "rax", "memory");
     cpu_wrmsr(MSR_STAR, (uint64_t)GUEST_CS32 << 48 | (uint64_t)HV_CS << 32);
-    cpu_wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
-    cpu_wrmsr(MSR_CSTAR, (uint64_t)syscall32_entry);
+    cpu_wrmsr(MSR_LSTAR, stubs);
+    cpu_wrmsr(MSR_CSTAR, stubs + STUB32);
     /* IF, DF, TF, NT, AC, RF, IOPL are cleared on entry. */
     cpu_wrmsr(MSR_SYSCALL_MASK, 0x57700);
 }

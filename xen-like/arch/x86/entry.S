@@ -61,6 +61,12 @@
     pop %rsi
     pop %rdi
 .endm
+/* \reg = this CPU's guest_regs: interrupt stacks lie in the same CPU_STACK_SIZE block, below. */
+.macro GUEST_REGS reg
+    mov %rsp, \reg
+    or $(CPU_STACK_SIZE - 1), \reg
+    sub $(CPU_TAIL + R_SIZE - 1), \reg
+.endm
 .macro FAULT_TO insn, fixup
     .pushsection .extable, "a"
     .quad \insn, \fixup
@@ -90,8 +96,9 @@ trap_common:
     mov %rsp, %rdi
     testb $3, R_cs(%rsp)
     jz 2f
-    lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL - R_SIZE(%rip), %rdi
-    cmp %rdi, %rsp
+    mov %esp, %eax
+    and $(CPU_STACK_SIZE - 1), %eax
+    cmp $(CPU_STACK_SIZE - CPU_TAIL - R_SIZE), %eax
     jne 3f
 1:  xor %ebp, %ebp
     call trap_from_guest
@@ -101,9 +108,10 @@ trap_common:
     add $8, %rsp
     iretq
 3:  mov %rsp, %rsi                 /* on an interrupt stack: the guest's registers move to their place */
+    GUEST_REGS %rdi
     mov $R_SIZE / 8, %ecx
     rep movsq
-    lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL - R_SIZE(%rip), %rsp
+    GUEST_REGS %rsp
     mov %rsp, %rdi
     jmp 1b
 
@@ -151,14 +159,15 @@ guest_iret_fault:
     call pv_failsafe
     jmp exit_to_guest
 
-/* --- syscall: hypercalls from guest kernels, system calls of guest user space --- */
+/*
+ * --- syscall: hypercalls from guest kernels, system calls of guest user space ---
+ * Each CPU's own stub (desc.c) has put the guest's stack pointer into cpu_info.scratch; rsp = the end of guest_regs.
+ */
     .balign 16
     .globl syscall_entry
 syscall_entry:
-    mov %rsp, syscall_scratch(%rip)
-    lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL(%rip), %rsp
     push $GUEST_SS
-    push syscall_scratch(%rip)
+    push CI_SCRATCH + 8(%rsp)
     push %r11
     push $GUEST_CS
     push %rcx
@@ -304,8 +313,9 @@ slow_iret_pop:
     add $24, %rsp
 slow_iret:
     /* Faults arrive with zero to three words pushed: the frame is found from the top again. */
-    lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL - 40(%rip), %rsp
-    mov syscall_scratch(%rip), %rax
+    or $(CPU_STACK_SIZE - 1), %rsp
+    sub $(CPU_TAIL + 40 - 1), %rsp
+    mov CI_SCRATCH + 40(%rsp), %rax
     mov %rax, 24(%rsp)
     mov $HYPERCALL_IRET, %eax
     jmp hypercall
@@ -314,10 +324,8 @@ slow_iret:
     .balign 16
     .globl syscall32_entry
 syscall32_entry:
-    mov %rsp, syscall_scratch(%rip)
-    lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL(%rip), %rsp
     push $GUEST_SS
-    push syscall_scratch(%rip)
+    push CI_SCRATCH + 8(%rsp)
     push %r11
     push $0xe023
     push %rcx
@@ -330,7 +338,7 @@ syscall32_entry:
 /* void context_resume(void (*fn)(void)): drops the stack down to the guest's registers and goes to fn. */
     .globl context_resume
 context_resume:
-    lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL - R_SIZE(%rip), %rsp
+    GUEST_REGS %rsp
     jmp *%rdi
 
 /* int guest_copy(void *dst, const void *src, size_t len): -EFAULT on a fault in either. Mostly a few words. */
@@ -444,8 +452,4 @@ s5: xor %edi, %edi
     jmp 84b
     FAULT_TO 84b, s5
 
-    .section .bss
-    .balign 8
-syscall_scratch:
-    .skip 8
     .section .note.GNU-stack, "", @progbits

@@ -19,16 +19,24 @@ static void xsetbv(uint64_t v)
 void fpu_init(void)
 {
     if (cpu_cpuid(1, 0).c & (1u << 26)) {
-        cpu_write_cr4(cpu_read_cr4() | 1ul << 18);
         struct cpuid_regs r = cpu_cpuid(0xd, 0);
         host_xcr0 = (r.a | (uint64_t)r.d << 32) & XCR0_GUEST;
         if ((host_xcr0 & 0xe0) != 0xe0) /* AVX-512 needs all three parts */
             host_xcr0 &= 7;
-        xsetbv(host_xcr0);
-        area_size = cpu_cpuid(0xd, 0).b;
         has_xsave = true;
     }
+    fpu_init_cpu();
+    if (has_xsave)
+        area_size = cpu_cpuid(0xd, 0).b;
     printk(LOG_INFO, "FPU: %s, %u bytes of state\n", has_xsave ? "XSAVE" : "FXSAVE", area_size);
+}
+
+void fpu_init_cpu(void)
+{
+    if (!has_xsave)
+        return;
+    cpu_write_cr4(cpu_read_cr4() | 1ul << 18);
+    xsetbv(host_xcr0);
 }
 
 bool fpu_has_xsave(void)

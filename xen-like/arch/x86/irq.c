@@ -3,6 +3,7 @@
 #include "arch/acpi.h"
 #include "arch/apic.h"
 #include "arch/pci.h"
+#include "arch/smp.h"
 #include "arch/time.h"
 #include "console.h"
 #include "event.h"
@@ -222,6 +223,11 @@ void irq_dispatch(unsigned int vector)
     if (vector == VECTOR_TIMER) {
         apic_eoi();
         time_interrupt();
+    } else if (vector == VECTOR_NOTIFY) {
+        apic_eoi(); /* what there is to do stands in memory: it is looked at on the way out */
+    } else if (vector == VECTOR_REQUEST) {
+        apic_eoi();
+        cpu_serve_requests();
     } else if (vector == VECTOR_SPURIOUS) {
         n_spurious++; /* not in service: no EOI */
     } else if (vector == VECTOR_ERROR) {

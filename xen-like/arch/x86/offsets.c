@@ -13,6 +13,8 @@ void emit_offsets(void)
     EMIT(R_SIZE, sizeof(struct regs));
     EMIT(CPU_TAIL, sizeof(struct cpu_info) - sizeof(struct regs));
     EMIT(CI_CURRENT, offsetof(struct cpu_info, current_vcpu));
+    /* From the end of guest_regs, where a syscall's stub leaves the stack pointer. */
+    EMIT(CI_SCRATCH, offsetof(struct cpu_info, scratch) - sizeof(struct regs));
     EMIT(CI_SOFTIRQ, offsetof(struct cpu_info, softirq_pending));
     REG(rax);
     REG(rcx);

@@ -7,6 +7,7 @@
  *   0xffff82a000000000  M2P table, writable alias                (slot 261)
  *   0xffff82c000000000  ioremap area, 1 GiB, uncached
  *   0xffff82d080000000  the image: text R-X, constants R--, data RW-
+ *   0xffff82d0a0000000  each CPU's stack and syscall stubs, 64 KiB a CPU
  *   0xffff82e000000000  frame table
  *   0xffff830000000000  direct map of all RAM, RW-, never executable (slots 262-271)
  *
@@ -15,6 +16,7 @@
  */
 #include "arch/paging.h"
 #include "arch/cpu.h"
+#include "arch/tlb.h"
 #include "boot.h"
 #include "console.h"
 #include "mm.h"
@@ -28,7 +30,6 @@ extern uint64_t boot_l2[4 * PT_ENTRIES];
 struct page_info *const frame_table = (struct page_info *)FRAMETABLE_BASE;
 uint64_t *const m2p_table = (uint64_t *)M2P_RW_BASE;
 uint64_t max_page;
-uint32_t tlb_clock;
 
 #define HV_RW              (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX)
 #define STACK_GUARD_PAGE   4 /* between the interrupt stacks and the main one */
@@ -179,23 +180,6 @@ static void map_image(void)
     hv_l3[pt_index(VIRT_BASE, 3)] = virt_to_paddr(l2) | PTE_P | PTE_W | PTE_A;
 }
 
-void tlb_flush_all(void)
-{
-    uint64_t cr4 = cpu_read_cr4();
-    cpu_write_cr4(cr4 & ~(1ul << 7));
-    cpu_write_cr4(cr4);
-    tlb_clock++;
-}
-
-void tlb_load_cr3(paddr_t cr3)
-{
-    uint64_t cr4 = cpu_read_cr4();
-    cpu_write_cr4(cr4 & ~(1ul << 7));
-    cpu_write_cr3(cr3);
-    cpu_write_cr4(cr4);
-    tlb_clock++;
-}
-
 void paging_init(void)
 {
     for (unsigned int i = 0; i < boot_info.n_regions; i++) {
@@ -205,8 +189,8 @@ void paging_init(void)
     }
     max_page = MIN(max_page, 5ul << (40 - PAGE_SHIFT));
     boot_alloc_init();
+    map_image(); /* first: we run in what map_direct makes not executable */
     map_direct();
-    map_image();
     map_frame_array(FRAMETABLE_BASE, sizeof(struct page_info), 0, 0);
     map_frame_array(M2P_RW_BASE, sizeof(uint64_t), 0xff, M2P_GUEST_BASE);
     /* The ioremap area's tables exist from the start, so that all address spaces share them. */
@@ -215,6 +199,23 @@ void paging_init(void)
         table_of(&l2[i], PTE_P | PTE_W | PTE_A);
     hv_l4[0] = 0;
     tlb_load_cr3(image_to_paddr(hv_l4));
+}
+
+bool hv_map_page(uint64_t va, paddr_t pa, uint64_t flags)
+{
+    uint64_t *l2 = paddr_to_virt(hv_l3[pt_index(va, 3)] & PTE_ADDR), *l2e = &l2[pt_index(va, 2)];
+
+    if (!*l2e) {
+        void *l1 = mm_alloc_pages(0);
+
+        if (!l1)
+            return false;
+        *l2e = virt_to_paddr(l1) | PTE_P | PTE_W | PTE_A;
+    }
+    uint64_t *l1 = paddr_to_virt(*l2e & PTE_ADDR);
+
+    l1[pt_index(va, 1)] = pa | flags;
+    return true;
 }
 
 void *ioremap(paddr_t addr, size_t len)

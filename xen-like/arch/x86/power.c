@@ -4,6 +4,7 @@
 #include "arch/cpu.h"
 #include "arch/pci.h"
 #include "arch/power.h"
+#include "arch/smp.h"
 #include "console.h"
 #include "errno.h"
 
@@ -89,6 +90,7 @@ static void reset_by_keyboard(void)
 void machine_restart(void)
 {
     printk(LOG_INFO, "Power: restart\n");
+    smp_stop_others();
     reset_by_acpi();
     wait_ms(50);
     cpu_outb(RESET_CONTROL, RESET_CONTROL_FULL);

@@ -185,6 +185,12 @@ void time_init(void)
            ref->name, apic_per_ns ? "APIC one-shot" : "TSC deadline");
 }
 
+void time_init_cpu(void)
+{
+    if (!apic_per_ns)
+        apic_timer_use_deadline(true);
+}
+
 void time_interrupt(void)
 {
     softirq_raise(SOFTIRQ_TIMER);

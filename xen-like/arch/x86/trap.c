@@ -3,8 +3,10 @@
  * fixups or fatal. */
 #include "arch/cpu.h"
 #include "arch/msr.h"
+#include "arch/power.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
+#include "arch/smp.h"
 #include "arch/trap.h"
 #include "console.h"
 #include "debug.h"
@@ -100,6 +102,8 @@ void trap_from_hypervisor(struct regs *regs)
         return;
     }
     if (regs->vector == TRAP_NMI) {
+        if (smp_is_stopping())
+            machine_halt();
         printk(LOG_WARN, "NMI (reason %#x)\n", cpu_inb(0x61));
         return;
     }
@@ -224,6 +228,8 @@ void trap_from_guest(struct regs *regs)
         debug_exception(v, regs);
         break;
     case TRAP_NMI:
+        if (smp_is_stopping())
+            machine_halt();
         printk(LOG_WARN, "NMI (reason %#x)\n", cpu_inb(0x61));
         break;
     case TRAP_MC:

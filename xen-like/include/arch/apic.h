@@ -10,7 +10,15 @@
 /* Maps the registers (acpi.lapic_base), masks both 8259s and turns this CPU's APIC on. Panics
  * without one. */
 void apic_init(void);
+/* Turns on the APIC of a CPU started later, in the mode apic_init chose. */
+void apic_init_cpu(void);
 uint32_t apic_id(void); /* of this CPU */
+/* To the CPU with APIC id `dest`: an interrupt; INIT; start at real-mode `page`, below 1 MiB. */
+void apic_send_ipi(uint32_t dest, unsigned int vector);
+void apic_send_init(uint32_t dest);
+void apic_send_startup(uint32_t dest, paddr_t page);
+/* An NMI to every other CPU. */
+void apic_send_nmi_others(void);
 void apic_eoi(void);
 uint32_t apic_take_errors(void); /* error status register, cleared by reading */
 /*

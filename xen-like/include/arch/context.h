@@ -14,6 +14,8 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *ctx);
 void arch_vcpu_get_context(struct vcpu *v, vcpu_guest_context_t *ctx);
 /* 128 stubs of 32 bytes: mov $nr, %eax; syscall; ret. iret saves what it must first. */
 void arch_fill_hypercall_page(void *page);
+/* A CPU just started goes idle. */
+void context_idle(void) noreturn;
 /* Switches this CPU from `prev` to `next` and goes on with next's guest, or idles. */
 void context_switch(struct vcpu *prev, struct vcpu *next) noreturn;
 

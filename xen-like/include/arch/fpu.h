@@ -7,6 +7,8 @@
 #include "domain.h"
 
 void fpu_init(void);
+/* The same settings on a CPU started later. */
+void fpu_init_cpu(void);
 bool fpu_has_xsave(void);
 /* XCR0 bits the host offers. */
 uint64_t fpu_host_xcr0(void);

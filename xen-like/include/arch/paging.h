@@ -24,6 +24,7 @@
 #define HV_SLOT_PERDOMAIN 260
 
 #define VIRT_BASE       0xffff82d080000000ul
+#define PERCPU_BASE     0xffff82d0a0000000ul /* within 2 GiB of the image: stubs reach both */
 #define FRAMETABLE_BASE 0xffff82e000000000ul
 #define M2P_RW_BASE     0xffff82a000000000ul
 #define IOREMAP_BASE    0xffff82c000000000ul
@@ -50,19 +51,12 @@ static inline paddr_t image_to_paddr(const void *p)
 void *boot_alloc(size_t size, size_t align);
 /* Builds the final mappings, frame table and M2P; then the heap gets what is left. */
 void paging_init(void);
+/* Maps a page beside the image (its GiB), where nothing was mapped. False: no memory for a table.
+ */
+bool hv_map_page(uint64_t va, paddr_t pa, uint64_t flags);
 /* Gives RAM to the heap, all but what `keep` regions hold (modules); see heap.c. */
 void boot_memory_to_heap(void);
 /* After dom0 is built: modules' memory joins the heap. */
 void boot_modules_to_heap(void);
-
-/* Loads CR3 flushing everything incl. global entries; counts the flush for type changes. */
-void tlb_load_cr3(paddr_t cr3);
-void tlb_flush_all(void);
-static inline void tlb_flush_one(uint64_t va)
-{
-    __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
-}
-/* Number of full flushes, compared with a page's stamp when its type changes (16 bits are kept). */
-extern uint32_t tlb_clock;
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "domain.h"
 
+#define GDT_RESERVED_PAGE 14 /* of a GDT window: the CPU's own page */
+
 #define HV_CS      0xe008
 #define HV_DS      0xe010
 #define HV_TSS     0xe040
@@ -29,9 +31,13 @@ bool pv_ldt_fault(struct vcpu *v, uint64_t va);
 void pv_ldt_unmap(struct vcpu *v);
 /* Loads GDTR, LDTR for `v` (NULL: the hypervisor's own). */
 void desc_load(const struct vcpu *v);
-/* GDT page, TSS and IDT of this CPU; MSRs of the syscall instruction. */
+/* The IDT, once, before the first desc_init. */
+void desc_init_idt(void);
+/* Allocates GDT page, TSS, stacks and syscall stubs of `cpu`, which is not running. -ENOMEM. */
+int desc_prepare(unsigned int cpu);
+/* Loads them into this CPU, with the MSRs of the syscall instruction. */
 void desc_init(void);
-/* PTE of the reserved GDT page for a new vCPU's map. */
+/* PTE of this CPU's reserved GDT page, for the window of the vCPU it is about to run. */
 uint64_t desc_reserved_pte(void);
 
 #endif

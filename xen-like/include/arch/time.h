@@ -13,6 +13,8 @@ struct time_scale {
 extern struct time_scale time_scale;
 extern uint32_t tsc_khz;
 void time_init(void); /* calibrates TSC and LAPIC timer, reads the RTC */
+/* The timer of a CPU started later, in the mode time_init chose. */
+void time_init_cpu(void);
 /* LAPIC timer interrupt; raises SOFTIRQ_TIMER. */
 void time_interrupt(void);
 

@@ -2,6 +2,7 @@
 /* Guests' GDT and LDT: checked pages, mapped in the vCPU's window. Hypercalls set_gdt and
  * update_descriptor. */
 #include "arch/paging.h"
+#include "arch/tlb.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
 #include "guest.h"

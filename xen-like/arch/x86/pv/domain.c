@@ -44,7 +44,6 @@ static int arch_vcpu_create(struct vcpu *v)
     }
     v->arch.gdt_ldt_ptes = (uint64_t *)paddr_to_virt(*l2e & PTE_ADDR) + first % PT_ENTRIES;
     pv_init_gdt(v);
-    v->arch.gdt_ldt_ptes[14] = desc_reserved_pte();
     v->arch.traps = mm_alloc(256 * sizeof(*v->arch.traps));
     if (!v->arch.traps)
         return -ENOMEM;

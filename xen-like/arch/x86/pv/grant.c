@@ -2,6 +2,7 @@
 /* Host mappings made and removed for the grant room. Such an entry carries PTE_GRANT and no claims
  * of its own. */
 #include "arch/paging.h"
+#include "arch/tlb.h"
 #include "arch/pv_mm.h"
 #include "grant.h"
 #include "guest.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Hypercalls mmu_update and update_va_mapping(_otherdomain). <xen/xen.h> has their ABI. */
 #include "arch/pv_mm.h"
+#include "arch/tlb.h"
 #include "arch/cpu.h"
 #include "console.h"
 #include "guest.h"

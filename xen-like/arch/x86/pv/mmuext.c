@@ -2,6 +2,7 @@
 /* Hypercall mmuext_op: pinning, base pointers, TLB and LDT operations. One small function an
  * operation. */
 #include "arch/pv_mm.h"
+#include "arch/tlb.h"
 #include "arch/cpu.h"
 #include "arch/pv_desc.h"
 #include "console.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Page types: taking, dropping, validating tables. The states are drawn in arch/pv_mm.h. */
 #include "arch/pv_mm.h"
+#include "arch/tlb.h"
 #include "console.h"
 #include "fast.h"
 #include "hypercall.h"

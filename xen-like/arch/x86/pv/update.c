@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Changing entries of validated page tables, and finding them. */
 #include "arch/pv_mm.h"
+#include "arch/tlb.h"
 #include "arch/cpu.h"
 #include "arch/trap.h"
 #include "console.h"

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Several CPUs: which there are, waking one, asking all to do something.
+ *
+ * The hypervisor runs with interrupts off, so a CPU that waits for another must itself answer:
+ * every loop that waits (a spin lock, an acknowledgement, a vCPU's end) calls cpu_serve_requests.
+ * Two CPUs that wait for each other thus both go on.
+ */
+#ifndef CORBEL_ARCH_SMP_H
+#define CORBEL_ARCH_SMP_H
+
+#include "cpumask.h"
+#include "types.h"
+
+extern struct cpumask cpu_online_map; /* CPUs that run vCPUs */
+
+/* Starts every CPU that firmware lists, up to CPU_MAX; those that do not answer are named and left.
+ */
+void smp_init(void);
+/* CPUs firmware lists: their numbers are below this. */
+unsigned int smp_cpu_count(void);
+uint32_t smp_apic_id(unsigned int cpu);
+
+/*
+ * Does what other CPUs ask of this one (TLB flushes, calls). Called in every wait and by the
+ * request interrupt; takes no locks.
+ */
+void cpu_serve_requests(void);
+/* Makes `cpu` leave its guest or its sleep and look at softirqs and events. */
+void smp_notify(unsigned int cpu);
+/*
+ * Runs fn(data) on each online CPU of `cpus`, this one included, and returns when all are done. fn
+ * takes no locks and is short; interrupts are off in it.
+ */
+void smp_call(const struct cpumask *cpus, void (*fn)(void *), void *data);
+/* Stops all other CPUs for good (panic, restart). */
+void smp_stop_others(void);
+/* Whether that was asked of this CPU: the NMI handler then halts. */
+bool smp_is_stopping(void);
+
+/* --- trampoline's C end (smp.c) and what each CPU does on its way up --- */
+void cpu_ap_main(void) noreturn;
+/* Control registers, PAT; without memory or locks. */
+void cpu_init_features(void);
+
+#endif
