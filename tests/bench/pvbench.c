@@ -4,10 +4,14 @@
  * the time stamp counter for one operation, the least of several batches so that a timer interrupt
  * in one of them does not count. Under QEMU's `-icount shift=0,sleep=off` a tick is an instruction.
  */
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,12 +47,79 @@ static void fork_exit_once(void)
         fail("pvbench: waitpid");
 }
 
-static void pipe_round_trip_once(void)
+static void fork_exec_once(void)
+{
+    pid_t child = fork();
+
+    if (child < 0)
+        fail("pvbench: fork");
+    if (child == 0) {
+        execl("/proc/self/exe", "pvbench", "exit", NULL);
+        _exit(1);
+    }
+    if (waitpid(child, NULL, 0) != child)
+        fail("pvbench: waitpid");
+}
+
+static void round_trip_once(void)
 {
     char byte = 'x';
 
     if (write(to_child[1], &byte, 1) != 1 || read(to_parent[0], &byte, 1) != 1)
-        fail("pvbench: pipe");
+        fail("pvbench: round trip");
+}
+
+/* Maps, fills and unmaps PAGES pages. */
+static void mmap_once(void)
+{
+    char *area = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+    if (area == MAP_FAILED || munmap(area, PAGES * PAGE))
+        fail("pvbench: mmap");
+}
+
+/* The page written to by protection_fault_once; the handler opens it. */
+static char *guarded;
+
+static void open_guarded(int signal)
+{
+    (void)signal;
+    if (mprotect(guarded, PAGE, PROT_READ | PROT_WRITE))
+        _exit(1);
+}
+
+static void protection_fault_once(void)
+{
+    if (mprotect(guarded, PAGE, PROT_READ))
+        fail("pvbench: mprotect");
+    *(volatile char *)guarded = 1;
+}
+
+static void prepare_guarded(void)
+{
+    guarded = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (guarded == MAP_FAILED || signal(SIGSEGV, open_guarded) == SIG_ERR)
+        fail("pvbench: guarded page");
+    *guarded = 1;
+}
+
+/* To another process that yields at once, and back: two switches. */
+static void yield_once(void)
+{
+    sched_yield();
+}
+
+static pid_t start_yielder(void)
+{
+    pid_t child = fork();
+
+    if (child < 0)
+        fail("pvbench: fork");
+    if (child == 0)
+        for (;;)
+            sched_yield();
+    return child;
 }
 
 /* Echoes bytes until the parent closes its end. */
@@ -63,10 +134,16 @@ static void echo_bytes(void)
     _exit(0);
 }
 
-static void start_echo(void)
+static int socket_pair(int ends[2])
 {
-    if (pipe(to_child) || pipe(to_parent))
-        fail("pvbench: pipe");
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+}
+
+/* Makes both channels by `make` and a process that echoes. */
+static void start_echo(int (*make)(int ends[2]))
+{
+    if (make(to_child) || make(to_parent))
+        fail("pvbench: channel");
     switch (fork()) {
     case -1:
         fail("pvbench: fork");
@@ -114,12 +191,36 @@ static void report(const char *name, void (*once)(void), unsigned int rounds)
     fflush(stdout);
 }
 
-int main(void)
+static void stay_on_one_cpu(void)
 {
+    cpu_set_t first;
+
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    if (sched_setaffinity(0, sizeof(first), &first))
+        fail("pvbench: sched_setaffinity");
+}
+
+int main(int argc, char **argv)
+{
+    pid_t yielder;
+
+    if (argc > 1 && strcmp(argv[1], "exit") == 0)
+        return 0;
+    stay_on_one_cpu();
     report("getpid", getpid_once, 1000);
     report("page_fault", NULL, 0);
+    prepare_guarded();
+    report("protection_fault", protection_fault_once, 100);
+    report("mmap_munmap", mmap_once, 20);
     report("fork_exit", fork_exit_once, 20);
-    start_echo();
-    report("pipe_round_trip", pipe_round_trip_once, 200);
+    report("fork_exec", fork_exec_once, 10);
+    yielder = start_yielder();
+    report("context_switch", yield_once, 500);
+    kill(yielder, SIGKILL);
+    start_echo(pipe);
+    report("pipe_round_trip", round_trip_once, 200);
+    start_echo(socket_pair);
+    report("unix_round_trip", round_trip_once, 200);
     return 0;
 }

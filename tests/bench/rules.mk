@@ -10,5 +10,5 @@ $(B)/bench/guest.img: tests/bench/guest.manifest tests/bench/guest-init $(B)/ben
 .PHONY: bench bench-files
 bench-files: $(B)/bench/pvbench $(B)/bench/guest.img
 ## bench: Corbel beside Debian's Xen and the bare kernel: boot time, instructions of each operation
-bench: $$(ALL) dom0-image bench-files $(B)/guests/bench_micro.elf
+bench: $$(ALL) dom0-image bench-files $(B)/guests/bench_micro.elf $(B)/guests/bench_domains.elf
 	@tests/bench/run --build $(B)

@@ -14,6 +14,9 @@
 struct domain *dom0, *dom_io, *dom_xen;
 static struct list_node domain_list = LIST_INIT(domain_list);
 static struct spinlock domain_list_lock = SPINLOCK_INIT(RANK_DOMAIN_LIST);
+/* The same domains by id, in leaves made as ids come to be used. */
+#define IDS_PER_LEAF 256u
+static struct domain **by_id[(DOMID_LIMIT + IDS_PER_LEAF - 1) / IDS_PER_LEAF];
 
 #define CONTROLLER_PAUSES_MAX 255
 
@@ -21,16 +24,14 @@ static const struct rangeset_memory rangeset_memory = {mm_alloc, mm_free};
 
 struct domain *domain_find(domid_t id)
 {
-    struct list_node *n;
+    struct domain **leaf;
 
     if (id == DOMID_SELF)
         return current->domain;
-    list_for_each (n, &domain_list) {
-        struct domain *d = list_entry(n, struct domain, all);
-        if (d->id == id)
-            return d;
-    }
-    return NULL;
+    if (id >= DOMID_LIMIT)
+        return NULL;
+    leaf = READ_ONCE(by_id[id / IDS_PER_LEAF]);
+    return leaf ? READ_ONCE(leaf[id % IDS_PER_LEAF]) : NULL;
 }
 
 struct domain *domain_get_by_id(domid_t id)
@@ -67,6 +68,9 @@ static void domain_free(struct domain *d)
     /* Listed to the end: while somebody maps its memory it is a zombie whose id is taken. */
     spin_lock(&domain_list_lock);
     list_remove(&d->all);
+    if (d->id < DOMID_LIMIT && by_id[d->id / IDS_PER_LEAF] &&
+        by_id[d->id / IDS_PER_LEAF][d->id % IDS_PER_LEAF] == d)
+        WRITE_ONCE(by_id[d->id / IDS_PER_LEAF][d->id % IDS_PER_LEAF], NULL);
     spin_unlock(&domain_list_lock);
     for (unsigned int i = n_domain_rooms; i-- > 0;)
         if (domain_rooms[i]->free)
@@ -106,6 +110,20 @@ static struct domain *domain_alloc(domid_t id)
     return d;
 }
 
+/* The leaf for `id`, made if it is not there. */
+static bool make_leaf(domid_t id)
+{
+    struct domain ***slot = &by_id[id / IDS_PER_LEAF], **leaf, **none = NULL;
+
+    if (READ_ONCE(*slot))
+        return true;
+    leaf = mm_alloc(IDS_PER_LEAF * sizeof(*leaf));
+    if (leaf &&
+        !__atomic_compare_exchange_n(slot, &none, leaf, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        mm_free(leaf);
+    return READ_ONCE(*slot);
+}
+
 /* Keeps the list sorted: tools walk it by id. */
 static void domain_link(struct domain *d)
 {
@@ -116,6 +134,7 @@ static void domain_link(struct domain *d)
             break;
     }
     list_insert_before(n, &d->all);
+    WRITE_ONCE(by_id[d->id / IDS_PER_LEAF][d->id % IDS_PER_LEAF], d);
 }
 
 void domain_create_system(void)
@@ -147,7 +166,7 @@ int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags,
     d->controller_pauses = 1;
     d->max_vcpus = max_vcpus;
     d->vcpu = mm_alloc(max_vcpus * sizeof(*d->vcpu));
-    if (!d->vcpu || !d->ioports || !d->iomem || !d->irqs)
+    if (!make_leaf(id) || !d->vcpu || !d->ioports || !d->iomem || !d->irqs)
         goto fail;
     for (unsigned int i = 0; i < n_domain_rooms; i++)
         if (domain_rooms[i]->create && (rc = domain_rooms[i]->create(d)))

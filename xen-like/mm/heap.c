@@ -17,6 +17,9 @@
 
 static struct spinlock heap_lock = SPINLOCK_INIT(RANK_HEAP);
 static uint32_t free_head[N_ZONES][HEAP_MAX_ORDER + 1];
+/* Which zones, and which orders of a zone, have a block. */
+static uint64_t zones_with_blocks;
+static uint32_t orders_with_blocks[N_ZONES];
 static uint64_t n_free, n_total;
 /* The tlb_clock when a frame was last freed: a new owner must not meet the old one's TLB entries.
  */
@@ -31,14 +34,27 @@ static unsigned int zone_of(uint64_t mfn)
 static void block_link(uint64_t mfn, unsigned int order)
 {
     struct page_info *pg = frame_table + mfn;
-    uint32_t *head = &free_head[zone_of(mfn)][order];
+    unsigned int zone = zone_of(mfn);
+    uint32_t *head = &free_head[zone][order];
     pg->prev = 0;
     pg->next = *head;
     if (*head)
         frame_table[*head].prev = (uint32_t)mfn;
     *head = (uint32_t)mfn;
+    orders_with_blocks[zone] |= 1u << order;
+    zones_with_blocks |= 1ul << zone;
     pg->order = (uint8_t)order;
     pg->flags |= PGF_FREE;
+}
+
+static void first_block_gone(unsigned int zone, unsigned int order, uint32_t next)
+{
+    free_head[zone][order] = next;
+    if (next)
+        return;
+    orders_with_blocks[zone] &= ~(1u << order);
+    if (!orders_with_blocks[zone])
+        zones_with_blocks &= ~(1ul << zone);
 }
 
 static void block_unlink(uint64_t mfn)
@@ -47,7 +63,7 @@ static void block_unlink(uint64_t mfn)
     if (pg->prev)
         frame_table[pg->prev].next = pg->next;
     else
-        free_head[zone_of(mfn)][pg->order] = pg->next;
+        first_block_gone(zone_of(mfn), pg->order, pg->next);
     if (pg->next)
         frame_table[pg->next].prev = pg->prev;
     pg->prev = pg->next = 0;
@@ -58,18 +74,25 @@ static void block_unlink(uint64_t mfn)
  */
 static uint64_t take_block(unsigned int order, unsigned int top)
 {
-    for (unsigned int z = top; z > 0; z--)
-        for (unsigned int o = order; o <= HEAP_MAX_ORDER; o++) {
-            uint64_t mfn = free_head[z][o];
-            if (!mfn)
-                continue;
-            block_unlink(mfn);
-            while (o > order) {
-                o--;
-                block_link(mfn + (1ul << o), o);
-            }
-            return mfn;
+    uint64_t zones = zones_with_blocks & ((2ul << top) - 1);
+
+    while (zones) {
+        unsigned int z = 63 - __builtin_clzl(zones);
+        uint32_t orders = orders_with_blocks[z] >> order << order;
+
+        zones &= ~(1ul << z);
+        if (!orders)
+            continue;
+        unsigned int o = __builtin_ctz(orders);
+        uint64_t mfn = free_head[z][o];
+
+        block_unlink(mfn);
+        while (o > order) {
+            o--;
+            block_link(mfn + (1ul << o), o);
         }
+        return mfn;
+    }
     return 0;
 }
 
