@@ -65,7 +65,7 @@ $(ISO): $(ISO_HV) $(DOM0_INITRD) $(DOM0_KERNEL) dom0/image/mkiso dom0/image/grub
 	$(Q)dom0/image/mkiso $@ $(HV_VERSION) $(ISO_HV) $(DOM0_KERNEL) $$(cat $(DEBS)/kernel-version) \
 	  $(DOM0_INITRD)
 .PHONY: iso
-## iso: build/corbel.iso, which boots by GRUB on BIOS firmware
+## iso: build/corbel.iso, which boots by GRUB on BIOS and UEFI firmware
 iso: $(ISO)
 
 .PHONY: run demo-volume

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * platform_op (<xen/platform.h>): the control domain's view of CPUs, firmware, clock and power.
- * What Corbel does not do (microcode, MTRRs, frequency and idle states, hot-plug, EFI) is refused
- * with the errno Xen 4.17 gives where that feature is absent.
+ * What Corbel does not do (microcode, MTRRs, frequency and idle states, hot-plug, EFI's runtime
+ * services) is refused with the errno Xen 4.17 gives where that feature is absent.
  */
 #include "arch/acpi.h"
 #include "arch/cpu.h"
 #include "arch/power.h"
 #include "arch/vcpu_areas.h"
 #include "domain.h"
+#include "efi.h"
 #include "guest.h"
 #include "hypercall.h"
 #include "lib/string.h"
@@ -62,6 +63,45 @@ static int op_quirk(xen_platform_op_t *op)
     }
 }
 
+/* The caller's buffer has room for bufsz bytes; what does not fit is cut, the end is a zero. */
+static int write_vendor(union xenpf_efi_info *info)
+{
+    uint32_t n = MIN(info->vendor.bufsz / 2, (uint32_t)EFI_VENDOR_MAX);
+
+    info->vendor.revision = efi_info.vendor_revision;
+    return n && guest_write(guest_handle_addr(info->vendor.name), efi_info.vendor, n * 2) ? -EFAULT
+                                                                                          : 0;
+}
+
+static int op_efi_info(uint32_t index, union xenpf_efi_info *info)
+{
+    const struct efi_region *region;
+
+    switch (index) {
+    case XEN_FW_EFI_VERSION:
+        info->version = efi_info.revision;
+        return 0;
+    case XEN_FW_EFI_CONFIG_TABLE:
+        info->cfg.addr = efi_info.tables;
+        info->cfg.nent = efi_info.n_tables;
+        return 0;
+    case XEN_FW_EFI_VENDOR:
+        return write_vendor(info);
+    case XEN_FW_EFI_MEM_INFO:
+        region = efi_find_region(info->mem.addr);
+        if (!region)
+            return -ESRCH;
+        info->mem.size = region->start + (region->n_pages << PAGE_SHIFT) - info->mem.addr;
+        info->mem.attr = region->attributes;
+        info->mem.type = region->type;
+        return 0;
+    case XEN_FW_EFI_RT_VERSION: /* runtime services are not called */
+        return -EOPNOTSUPP;
+    default: /* option ROMs and Apple's properties are read before boot services end */
+        return -EINVAL;
+    }
+}
+
 static int op_firmware_info(xen_platform_op_t *op)
 {
     xenpf_firmware_info_t *info = &op->u.firmware_info;
@@ -71,8 +111,8 @@ static int op_firmware_info(xen_platform_op_t *op)
     case XEN_FW_DISK_MBR_SIGNATURE:
     case XEN_FW_VBEDDC_INFO:
         return -ESRCH;
-    case XEN_FW_EFI_INFO: /* booted by BIOS firmware */
-        return -ENOSYS;
+    case XEN_FW_EFI_INFO:
+        return efi_info.is_present ? op_efi_info(info->index, &info->u.efi_info) : -ENOSYS;
     case XEN_FW_KBD_SHIFT_FLAGS:
         if (info->index != 0)
             return -ESRCH;

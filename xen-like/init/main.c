@@ -13,6 +13,7 @@
 #include "console.h"
 #include "dom0_build.h"
 #include "domain.h"
+#include "efi.h"
 #include "irq.h"
 #include "sched.h"
 
@@ -27,6 +28,10 @@ static void banner(void)
     printk(LOG_INFO, "Bootloader: %s\n", boot_info.loader);
     printk(LOG_INFO, "Command line: %s\n", boot_info.cmdline);
     cmdline_report();
+    if (efi_info.is_present)
+        printk(LOG_INFO, "EFI: version %u.%u, %u tables, %u memory regions\n",
+               efi_info.revision >> 16, (efi_info.revision & 0xffff) / 10, efi_info.n_tables,
+               efi_info.n_regions);
     printk(LOG_INFO, "Memory map:\n");
     for (unsigned int i = 0; i < boot_info.n_regions; i++) {
         const struct boot_region *r = &boot_info.region[i];

@@ -3,6 +3,7 @@
  * map memory. */
 #include "boot.h"
 #include "console.h"
+#include "efi.h"
 #include "mm.h"
 #include "lib/string.h"
 
@@ -41,6 +42,10 @@ struct mb2_mmap {
     uint32_t entry_size, entry_version;
     uint8_t entries[];
 };
+struct mb2_efi64 {
+    struct mb2_tag tag;
+    uint64_t system_table;
+};
 struct mb2_mmap_entry {
     uint64_t addr, len;
     uint32_t type, zero;
@@ -51,8 +56,10 @@ enum {
     MB2_LOADER = 2,
     MB2_MODULE = 3,
     MB2_MMAP = 6,
+    MB2_EFI64 = 12,
     MB2_RSDP1 = 14,
-    MB2_RSDP2 = 15
+    MB2_RSDP2 = 15,
+    MB2_EFI_MMAP = 17
 };
 
 static void copy_text(char *dst, size_t cap, const char *src)
@@ -146,7 +153,12 @@ static void parse_mb2(const uint8_t *info)
             add_module(m->start, m->end, m->cmdline);
         } else if (t->type == MB2_MMAP)
             parse_mb2_mmap((const void *)t);
-        else if (t->type == MB2_RSDP2 || (t->type == MB2_RSDP1 && !boot_info.rsdp))
+        else if (t->type == MB2_EFI64)
+            efi_parse_system_table(((const struct mb2_efi64 *)t)->system_table);
+        else if (t->type == MB2_EFI_MMAP && t->size > sizeof(struct mb2_mmap)) {
+            const struct mb2_mmap *map = (const void *)t; /* the same head, other entries */
+            efi_parse_memory_map(map->entries, t->size - sizeof(*map), map->entry_size);
+        } else if (t->type == MB2_RSDP2 || (t->type == MB2_RSDP1 && !boot_info.rsdp))
             boot_info.rsdp = virt_to_paddr(text);
         pos += ROUND_UP(t->size, 8u);
     }
@@ -177,4 +189,6 @@ void multiboot_parse(uint32_t magic, paddr_t info)
         if (boot_info.module[i].addr + boot_info.module[i].len > BOOT_MAPPED_LIMIT)
             panic("module %u lies above 4 GiB\n", i);
     sort_regions();
+    if (!boot_info.rsdp)
+        boot_info.rsdp = efi_info.rsdp;
 }
