@@ -69,6 +69,10 @@ int sysctl_numainfo(struct xen_sysctl *op);
 int sysctl_cpupool_op(struct xen_sysctl *op);
 int sysctl_get_cpu_levelling_caps(struct xen_sysctl *op);
 
+/* --- sysctl_trace.c, sysctl_perfc.c --- */
+int sysctl_tbuf_op(struct xen_sysctl *op);
+int sysctl_perfc_op(struct xen_sysctl *op);
+
 /* --- sysctl_log.c --- */
 int sysctl_readconsole(struct xen_sysctl *op);
 int sysctl_debug_keys(struct xen_sysctl *op);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Life of domains: creation, lookup, shutdown, teardown. */
+#include "trace.h"
 #include "domain.h"
 #include "arch/context.h"
 #include "arch/trap.h"
@@ -65,6 +66,7 @@ static void domain_free(struct domain *d)
 {
     struct vcpu *v;
 
+    TRACE(TRC_DOM0_DOM_REM, d->id);
     /* Listed to the end: while somebody maps its memory it is a zombie whose id is taken. */
     spin_lock(&domain_list_lock);
     list_remove(&d->all);
@@ -177,6 +179,7 @@ int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags,
     spin_lock(&domain_list_lock);
     domain_link(d);
     spin_unlock(&domain_list_lock);
+    TRACE(TRC_DOM0_DOM_ADD, id);
     *out = d;
     return 0;
 fail:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending an event, whatever ABI the receiver uses: pending, then the upcall, then the pollers. */
+#include "counters.h"
 #include "internal.h"
 
 void evtchn_notify(struct vcpu *v)
@@ -28,6 +29,7 @@ void evtchn_deliver(struct domain *d, unsigned int vcpu, evtchn_port_t port)
     /* A domain still being built, or not any more. */
     if (unlikely(!d->shared_info || !v))
         return;
+    COUNT(events_delivered);
     if (evtchn_abi_of(d)->raise(d, v, port))
         wake_pollers(d, port);
 }

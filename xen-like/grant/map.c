@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Mapping grants into the caller's address space and taking the mappings away again. */
+#include "counters.h"
+#include "trace.h"
 #include "hypercall.h"
 #include "internal.h"
 
@@ -52,6 +54,8 @@ static int16_t map_into(struct grant_table *mine, grant_handle_t handle, struct 
         return (int16_t)status;
     }
     grant_handle_publish(mine, handle, owner, op->ref, op->flags);
+    COUNT(grants_mapped);
+    TRACE(TRC_MEM_PAGE_GRANT_MAP, op->dom);
     op->handle = handle;
     /* Without an IOMMU a device sees machine addresses: a device mapping is but a pinned frame. */
     op->dev_bus_addr = mfn_to_paddr(page_to_mfn(page));
@@ -115,6 +119,8 @@ static int16_t unmap_one(const struct grant_unmap *op)
     if (!grant_handle_claim(mine, op->handle, &m))
         return GNTST_bad_handle;
     status = remove_parts(op, &m, &removed);
+    COUNT(grants_unmapped);
+    TRACE(TRC_MEM_PAGE_GRANT_UNMAP, m.owner->id);
     if (removed)
         release(m.owner, m.ref, removed | (m.flags & GNTMAP_readonly));
     left = m.flags & ~removed;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Multicall, and how long calls are continued inside and outside of it. */
+#include "counters.h"
 #include "domain.h"
 #include "guest.h"
 #include "hypercall.h"
@@ -14,6 +15,7 @@ static struct multicall_entry restart_entry;
 
 int64_t hypercall_restart(unsigned int nr, HC_ARGS)
 {
+    COUNT(hypercalls_continued);
     if (in_multicall) {
         restart_wanted = true;
         restart_entry = (struct multicall_entry){.op = nr, .args = {a1, a2, a3, a4, a5}};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From the loader to dom0: one visible order. */
+#include "counters.h"
 #include "arch/acpi.h"
 #include "arch/cpu.h"
 #include "arch/fpu.h"
@@ -97,8 +98,11 @@ static const struct {
     {"dom0", init_dom0},
 };
 
+static struct counters boot_cpu_counters;
+
 void main(uint32_t magic, paddr_t info)
 {
+    cpu_info()->counters = &boot_cpu_counters;
     multiboot_parse(magic, info);
     for (unsigned int i = 0; i < ARRAY_SIZE(init_steps); i++)
         init_steps[i].fn();

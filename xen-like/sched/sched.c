@@ -15,7 +15,9 @@
 #include "arch/smp.h"
 #include "console.h"
 #include "domain.h"
+#include "counters.h"
 #include "spinlock.h"
+#include "trace.h"
 
 struct sched_cpu {
     struct spinlock lock; /* RANK_SCHED */
@@ -57,6 +59,9 @@ static struct sched_cpu *lock_cpu_of(const struct vcpu *v)
 static void set_runstate(struct vcpu *v, int state)
 {
     uint64_t now = (uint64_t)time_now();
+
+    TRACE(TRC_SCHED_RUNSTATE_CHANGE | (uint32_t)v->runstate.state << 8 | (uint32_t)state << 4,
+          TRACE_VCPU(v));
     v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
     v->runstate.state_entry_time = now;
     v->runstate.state = state;
@@ -307,8 +312,11 @@ void schedule(void)
         next->is_running = true;
     }
     spin_unlock(&sc->lock);
-    if (next != prev)
+    if (next != prev) {
+        COUNT(context_switches);
+        TRACE(TRC_SCHED_SWITCH, TRACE_VCPU(prev), TRACE_VCPU(next));
         context_switch(prev, next);
+    }
 }
 
 void sched_context_saved(struct vcpu *v)

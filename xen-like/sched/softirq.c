@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Softirqs: bits in the CPU's data, served on the way to a guest. */
+#include "trace.h"
 #include "console_input.h"
 #include "domain.h"
 #include "sched.h"
@@ -47,6 +48,10 @@ void softirq_run(void)
         }
         if (take(SOFTIRQ_CONSOLE)) {
             console_input_softirq();
+            again = true;
+        }
+        if (take(SOFTIRQ_TRACE)) {
+            trace_tell_reader();
             again = true;
         }
     } while (again);

@@ -22,6 +22,17 @@ static inline unsigned int cpu_number(void)
     return 0;
 }
 
+struct counters;
+struct cpu_info {
+    struct counters *counters;
+};
+extern struct cpu_info fake_cpu_info;
+
+static inline struct cpu_info *cpu_info(void)
+{
+    return &fake_cpu_info;
+}
+
 #define FAKE_FRAMES 256
 extern unsigned char fake_memory[FAKE_FRAMES * 4096ul];
 #define DIRECTMAP_BASE ((unsigned long)fake_memory)

@@ -7,6 +7,8 @@
 
 #include "fakes.h"
 #include "console.h"
+#include "counters.h"
+#include "trace.h"
 #include "hypercall.h"
 #include "irq.h"
 
@@ -16,12 +18,21 @@ struct page_info *const frame_table = pages;
 uint64_t max_page = FAKE_FRAMES;
 struct fake_frame fake_frame[FAKE_FRAMES];
 
+static struct counters counters;
+struct cpu_info fake_cpu_info = {&counters};
+uint32_t trace_wanted; /* off */
 struct vcpu *fake_current;
 struct domain *dom0;
 static struct domain *domains[FAKE_DOMAINS];
 unsigned int fake_kicks[FAKE_DOMAINS][8];
 unsigned int fake_fail_alloc, fake_preempt_every;
 int fake_pirq_result, fake_pirqs_bound;
+
+void trace_record(uint32_t event, unsigned int n, const uint32_t *words)
+{
+    (void)event, (void)n, (void)words;
+    assert(false);
+}
 
 /* --- locks: ranks must rise, as sync/spinlock.c demands --- */
 static const struct spinlock *held[8];

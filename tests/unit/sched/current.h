@@ -6,7 +6,9 @@
 #include "cpumask.h"
 
 struct vcpu;
+struct counters;
 struct cpu_info {
+    struct counters *counters;
     struct vcpu *current_vcpu;
 };
 extern struct cpu_info fake_cpu;

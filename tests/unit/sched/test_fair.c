@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "counters.h"
+#include "trace.h"
 #include "arch/context.h"
 #include "arch/smp.h"
 #include "domain.h"
@@ -15,7 +17,9 @@
 
 #define N_VCPUS 6
 
-struct cpu_info fake_cpu, *cpu_infos[CPU_MAX];
+static struct counters counters;
+struct cpu_info fake_cpu = {.counters = &counters}, *cpu_infos[CPU_MAX];
+uint32_t trace_wanted; /* off */
 struct cpumask cpu_online_map;
 static s_time_t now;
 static struct timer *slice; /* the policy's one timer */

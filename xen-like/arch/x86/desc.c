@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Each CPU's GDT page, TSS, syscall stub and stacks; the IDT they share; the MSRs of the syscall
  * instruction. */
+#include "counters.h"
 #include "arch/cpu.h"
 #include "arch/current.h"
 #include "arch/msr.h"
@@ -191,6 +192,9 @@ int desc_prepare(unsigned int cpu)
     struct cpu_info *info = (struct cpu_info *)(stack + CPU_STACK_SIZE) - 1;
 
     info->cpu = cpu;
+    info->counters = mm_alloc(sizeof(struct counters));
+    if (!info->counters)
+        return -ENOMEM;
     cpu_infos[cpu] = info;
     write_stub(stubs, at, info, (uint64_t)syscall_entry);
     write_stub(stubs + STUB32, at + STUB32, info, (uint64_t)syscall32_entry);

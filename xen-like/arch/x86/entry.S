@@ -183,13 +183,26 @@ hypercall:
     SAVE_ALL
     cmp $HYPERCALL_COUNT, %rax
     jae 1f
-    mov %r10, %rcx
+    mov CI_COUNTERS(%rsp), %rcx
+    incl (%rcx,%rax,4)             /* struct counters begins with the hypercalls */
+    cmpl $0, trace_wanted(%rip)
+    jne 3f
+2:  mov %r10, %rcx
     lea hypercall_table(%rip), %rbx
     call *(%rbx,%rax,8)
     mov %rax, R_rax(%rsp)
     jmp exit_to_guest
 1:  movq $-38, R_rax(%rsp)         /* ENOSYS */
     jmp exit_to_guest
+3:  mov %rax, %rdi
+    call trace_hypercall
+    mov R_rax(%rsp), %rax
+    mov R_rdi(%rsp), %rdi
+    mov R_rsi(%rsp), %rsi
+    mov R_rdx(%rsp), %rdx
+    mov R_r10(%rsp), %r10
+    mov R_r8(%rsp), %r8
+    jmp 2b
 
 /*
  * A system call bounces to the guest kernel's callback, on its stack:

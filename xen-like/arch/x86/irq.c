@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Interrupt sources, and what happens when one fires. Rules: irq_desc.h. */
+#include "counters.h"
 #include "arch/acpi.h"
 #include "arch/apic.h"
 #include "arch/pci.h"
@@ -220,6 +221,7 @@ static void irq_dispatch_device(unsigned int vector)
 
 void irq_dispatch(unsigned int vector)
 {
+    COUNT(interrupts);
     if (vector == VECTOR_TIMER) {
         apic_eoi();
         time_interrupt();

@@ -15,9 +15,14 @@ void emit_offsets(void)
     EMIT(CI_CURRENT, offsetof(struct cpu_info, current_vcpu));
     /* From the end of guest_regs, where a syscall's stub leaves the stack pointer. */
     EMIT(CI_SCRATCH, offsetof(struct cpu_info, scratch) - sizeof(struct regs));
+    EMIT(CI_COUNTERS, offsetof(struct cpu_info, counters));
     EMIT(CI_SOFTIRQ, offsetof(struct cpu_info, softirq_pending));
     REG(rax);
     REG(rcx);
+    REG(rdx);
+    REG(rsi);
+    REG(rdi);
+    REG(r8);
     REG(r11);
     REG(r10);
     REG(rip);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* TLB flushes and their clock: include/arch/tlb.h has the rules. */
+#include "counters.h"
 #include "arch/tlb.h"
 #include "arch/apic.h"
 #include "arch/cpu.h"
@@ -61,6 +62,7 @@ void tlb_flush_cpus(const struct cpumask *cpus)
     {
         ticket[cpu] = __atomic_add_fetch(&tlb_cpu[cpu].wanted, 1, __ATOMIC_SEQ_CST);
         apic_send_ipi(smp_apic_id(cpu), VECTOR_REQUEST);
+        COUNT(tlb_flushes_sent);
     }
     if (cpumask_test(cpus, me))
         tlb_flush_all();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Exceptions and interrupts: the guest's are handed to pv/, the hypervisor's own are mended by
  * fixups or fatal. */
+#include "counters.h"
 #include "arch/cpu.h"
 #include "arch/msr.h"
 #include "arch/power.h"
@@ -165,8 +166,10 @@ static void general_protection(struct vcpu *v, struct regs *regs)
             pv_inject_trap(regs, TRAP_GP, insn[1] * 8u + 2);
         return;
     }
-    if (regs->error_code == 0 && pv_emulate_privileged(v, regs))
+    if (regs->error_code == 0 && pv_emulate_privileged(v, regs)) {
+        COUNT(privileged_instructions_emulated);
         return;
+    }
     pv_inject_trap(regs, TRAP_GP, regs->error_code);
 }
 

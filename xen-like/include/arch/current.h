@@ -6,6 +6,7 @@
 #include "arch/regs.h"
 #include "cpumask.h"
 
+struct counters;
 struct vcpu;
 
 #define CPU_STACK_SIZE (8ul * 4096)
@@ -13,10 +14,11 @@ struct vcpu;
 struct cpu_info {
     struct regs guest_regs;
     struct vcpu *current_vcpu;
-    uint64_t scratch;         /* the guest's stack pointer, while a syscall finds the stack */
-    uint32_t cpu;             /* this CPU's number */
-    uint32_t softirq_pending; /* bits; other CPUs set them too: changed atomically */
-    uint64_t reserved;        /* keeps the end of guest_regs 16-byte aligned: it is TSS.rsp0 */
+    uint64_t scratch;          /* the guest's stack pointer, while a syscall finds the stack */
+    uint32_t cpu;              /* this CPU's number */
+    uint32_t softirq_pending;  /* bits; other CPUs set them too: changed atomically */
+    struct counters *counters; /* this CPU's */
+    /* The size keeps the end of guest_regs 16-byte aligned: it is TSS.rsp0. */
 };
 
 static inline struct cpu_info *cpu_info(void)

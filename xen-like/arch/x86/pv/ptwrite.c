@@ -4,6 +4,7 @@
  * read-only, is decoded and done as a checked update. Covers the instructions compilers and kernels
  * use for that: mov, xchg, and the locked bit, logic and compare-and-exchange forms.
  */
+#include "counters.h"
 #include "arch/emulate.h"
 #include "arch/pv_mm.h"
 #include "arch/trap.h"
@@ -261,6 +262,7 @@ bool pv_emulate_pt_write(struct vcpu *v, uint64_t va, struct regs *regs)
     }
     if (in.reg && (in.op == OP_XCHG || in.op == OP_XADD))
         *in.reg = reg_after;
+    COUNT(page_table_stores_emulated);
     regs->rip += in.length;
     regs->vector = 0;
     return true;

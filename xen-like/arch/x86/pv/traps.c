@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bouncing traps, events and failures to a PV guest's handlers: the frames of the PV ABI. */
+#include "counters.h"
+#include "trace.h"
 #include "arch/cpu.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
@@ -84,6 +86,8 @@ void pv_inject_trap(struct regs *regs, unsigned int vector, uint32_t error)
         domain_crash(v->domain, "trap %u (error %#x) without a handler\n", vector, error);
         return;
     }
+    COUNT(guest_exceptions);
+    TRACE(TRC_PV_TRAP | TRC_64_FLAG, (uint32_t)regs->rip, (uint32_t)(regs->rip >> 32), vector);
     struct bounce b = {
         .rip = gate->address,
         .mask_events = gate->flags & 4,
@@ -97,6 +101,9 @@ void pv_inject_page_fault(struct regs *regs, uint64_t address, uint32_t error)
 {
     struct vcpu *v = current;
 
+    COUNT(guest_page_faults);
+    TRACE(TRC_PV_PAGE_FAULT | TRC_64_FLAG, (uint32_t)regs->rip, (uint32_t)(regs->rip >> 32),
+          (uint32_t)address, (uint32_t)(address >> 32), error);
     v->vcpu_info->arch.cr2 = address;
     /* Both of the guest's modes run in ring 3: it is told the one it thinks of. */
     if (v->arch.flags & VCPU_KERNEL_MODE)
