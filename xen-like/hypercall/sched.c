@@ -71,7 +71,7 @@ int64_t hc_sched_op(HC_ARGS)
 
     switch (a1) {
     case SCHEDOP_yield:
-        sched_yield();
+        sched_yield_current();
         return 0;
     case SCHEDOP_block:
         return block(v);

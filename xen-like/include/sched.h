@@ -40,7 +40,7 @@ void sched_wait_saved(const struct vcpu *v);
 /* From the context switch: the registers of `v`, which ran here, are in its struct now. */
 void sched_context_saved(struct vcpu *v);
 /* Current gives way; called from hypercalls. */
-void sched_yield(void);
+void sched_yield_current(void);
 /* Picks the next vCPU and switches to it; from the schedule softirq on the way to a guest. Does not
  * return. */
 void schedule(void);

@@ -213,7 +213,7 @@ void sched_wait_saved(const struct vcpu *v)
     }
 }
 
-void sched_yield(void)
+void sched_yield_current(void)
 {
     struct vcpu *v = current;
     struct sched_cpu *sc = lock_cpu_of(v);

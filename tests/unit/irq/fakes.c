@@ -4,15 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/smp.h"
 #include "fakes.h"
 #include "arch/acpi.h"
 #include "arch/apic.h"
 #include "arch/cpu.h"
 #include "arch/time.h"
 #include "console.h"
+#include "counters.h"
 #include "event.h"
 #include "lib/bytes.h"
 
+static struct counters counters;
+struct cpu_info fake_cpu = {.counters = &counters};
 struct acpi_info acpi;
 struct fake_pin fake_pin[FAKE_GSIS];
 uint8_t fake_config[256];
@@ -201,4 +205,9 @@ void fake_domain_free(struct domain *d)
     (void)rc;
     pirq_room.free(d);
     free(d);
+}
+
+/* One CPU: nobody asks anything of it. */
+void cpu_serve_requests(void)
+{
 }

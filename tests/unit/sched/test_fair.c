@@ -28,6 +28,12 @@ static jmp_buf switched;
 static struct domain domain;
 static struct vcpu vcpus[N_VCPUS];
 
+void trace_record(uint32_t event, unsigned int n, const uint32_t *words)
+{
+    (void)event, (void)n, (void)words;
+    fail_msg("a record while tracing is off");
+}
+
 s_time_t time_now(void)
 {
     return now;

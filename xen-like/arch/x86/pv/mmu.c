@@ -112,7 +112,7 @@ int64_t hc_mmu_update(HC_ARGS)
         return rc;
     if (foreign != DOMID_SELF && !(owner = pv_page_owner_for(foreign, &rc)))
         return rc;
-    if (owner == dom_xen || pt_owner->is_dying)
+    if (pt_owner == dom_xen || pt_owner->is_dying)
         return -EINVAL;
     /* An update may drop the last page, and with it the last reference, of a dead domain. */
     if (owner != current->domain)
