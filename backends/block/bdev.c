@@ -65,6 +65,31 @@ int bdev_flush(struct bdev *dev)
     return dev->read_only ? 0 : dev->ops->flush(dev);
 }
 
+int bdev_discard(struct bdev *dev, uint64_t offset, uint64_t length)
+{
+    int rc = bdev_check(dev, offset, length);
+
+    if (rc != 0)
+        return rc;
+    if (dev->read_only)
+        return -EROFS;
+    return dev->ops->discard == NULL ? 0 : dev->ops->discard(dev, offset, length);
+}
+
+int bdev_compare_and_write(struct bdev *dev, uint64_t offset, const void *expected,
+                           const void *replacement)
+{
+    int rc = bdev_check(dev, offset, BDEV_SECTOR);
+
+    if (rc != 0)
+        return rc;
+    if (dev->read_only)
+        return -EROFS;
+    if (dev->ops->compare_and_write == NULL)
+        return -ENOTSUP;
+    return dev->ops->compare_and_write(dev, offset, expected, replacement);
+}
+
 int bdev_lock(struct bdev *dev, uint64_t offset, uint64_t length, bool wait)
 {
     return dev->ops->lock == NULL ? 0 : dev->ops->lock(dev, offset, length, true, wait);

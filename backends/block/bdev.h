@@ -25,6 +25,14 @@ struct bdev_ops {
      * Without `wait`, -EAGAIN when another process holds it. May be NULL: a device nobody shares.
      */
     int (*lock)(struct bdev *dev, uint64_t offset, uint64_t length, bool take, bool wait);
+    /* Tells the device that a range holds nothing of value; may be NULL: nothing is told. */
+    int (*discard)(struct bdev *dev, uint64_t offset, uint64_t length);
+    /*
+     * Replaces one sector if it still holds `expected`, as one step that no other initiator can
+     * come between. -EAGAIN when it holds something else. May be NULL: the device cannot.
+     */
+    int (*compare_and_write)(struct bdev *dev, uint64_t offset, const void *expected,
+                             const void *replacement);
     void (*close)(struct bdev *dev);
 };
 
@@ -57,6 +65,11 @@ int bdev_read(struct bdev *dev, uint64_t offset, void *buffer, size_t length);
 int bdev_write(struct bdev *dev, uint64_t offset, const void *buffer, size_t length);
 int bdev_write_zeros(struct bdev *dev, uint64_t offset, uint64_t length);
 int bdev_flush(struct bdev *dev);
+/* 0 also where the device has no use for it: what the range then reads as is undefined. */
+int bdev_discard(struct bdev *dev, uint64_t offset, uint64_t length);
+/* One sector at `offset`. -EAGAIN: it differs; -ENOTSUP: the device has no such command. */
+int bdev_compare_and_write(struct bdev *dev, uint64_t offset, const void *expected,
+                           const void *replacement);
 int bdev_lock(struct bdev *dev, uint64_t offset, uint64_t length, bool wait);
 void bdev_unlock(struct bdev *dev, uint64_t offset, uint64_t length);
 void bdev_close(struct bdev *dev);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bdev_file: a bdev over a disk (O_DIRECT) or a regular file (page cache). */
+#include "block/ats.h"
 #include "block/bdev.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 struct bdev_file {
     struct bdev dev;
     void *bounce; /* only for disks */
+    struct ats ats;
 };
 
 static struct bdev_file *file_of(struct bdev *dev)
@@ -133,6 +135,23 @@ static int file_lock(struct bdev *dev, uint64_t offset, uint64_t length, bool ta
     return 0;
 }
 
+/* Holes in a file, TRIM or UNMAP on a disk; what cannot do it simply keeps the old bytes. */
+static int file_discard(struct bdev *dev, uint64_t offset, uint64_t length)
+{
+    uint64_t range[2] = {offset, length};
+    int rc = dev->direct ? ioctl(dev->fd, BLKDISCARD, range)
+                         : fallocate(dev->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                     (off_t)offset, (off_t)length);
+
+    return rc == 0 || errno == EOPNOTSUPP || errno == EINVAL ? 0 : -errno;
+}
+
+static int file_compare_and_write(struct bdev *dev, uint64_t offset, const void *expected,
+                                  const void *replacement)
+{
+    return ats_compare_and_write(dev->fd, &file_of(dev)->ats, offset, expected, replacement);
+}
+
 static void file_close(struct bdev *dev)
 {
     struct bdev_file *file = file_of(dev);
@@ -148,6 +167,19 @@ static const struct bdev_ops file_ops = {
     .zero = file_zero,
     .flush = file_flush,
     .lock = file_lock,
+    .discard = file_discard,
+    .close = file_close,
+};
+
+/* The same for a disk whose array has COMPARE AND WRITE. */
+static const struct bdev_ops shared_disk_ops = {
+    .read = file_read,
+    .write = file_write,
+    .zero = file_zero,
+    .flush = file_flush,
+    .lock = file_lock,
+    .discard = file_discard,
+    .compare_and_write = file_compare_and_write,
     .close = file_close,
 };
 
@@ -166,6 +198,8 @@ static int disk_setup(struct bdev_file *file)
     if (flags < 0 || fcntl(file->dev.fd, F_SETFL, flags | O_DIRECT) != 0)
         return -errno;
     file->dev.direct = true;
+    if (ats_probe(file->dev.fd, &file->ats))
+        file->dev.ops = &shared_disk_ops;
     if (posix_memalign(&file->bounce, BOUNCE_ALIGN, BOUNCE_SIZE) != 0)
         return -ENOMEM;
     return 0;

@@ -79,10 +79,9 @@ static int dir_open(struct vmfs_volume *volume, uint32_t address, struct vmfs_fi
     dir->volume = volume;
     rc = inode_read(volume, address, &dir->inode);
     if (rc == 0)
-        rc = lock_take(volume, &dir->inode.fd.lock, VMFS_LOCK_EXCLUSIVE);
-    if (rc == 0)
-        rc = volume_write(volume, dir->inode.offset, &dir->inode.fd.lock,
-                          sizeof(dir->inode.fd.lock));
+        rc = lock_acquire(volume, &dir->inode.fd.lock, VMFS_LOCK_EXCLUSIVE, true);
+    if (rc == 0 && volume->shared)
+        rc = inode_read(volume, address, &dir->inode);
     return rc;
 }
 
@@ -91,8 +90,11 @@ static int dir_close(struct vmfs_file *dir)
 {
     int rc;
 
-    lock_drop(dir->volume, &dir->inode.fd.lock);
+    if (!dir->volume->shared)
+        lock_drop(dir->volume, &dir->inode.fd.lock);
     rc = inode_write(dir->volume, &dir->inode);
+    if (rc == 0 && dir->volume->shared)
+        rc = lock_release(dir->volume, &dir->inode.fd.lock);
     map_cache_free(&dir->cache);
     return rc != 0 ? rc : vmfs_flush(dir->volume);
 }

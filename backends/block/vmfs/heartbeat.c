@@ -4,6 +4,14 @@
  *
  * A slot of this host is judged at once: its owner holds a host lock on the slot's sector that ends
  * with its process. A slot of another host is judged by watching whether its stamp moves.
+ *
+ * The lease. An owner may write until its last good beat's beginning + lease - retire time. A
+ * watcher calls a slot dead when it has seen the same stamp for a lease and a sixteenth. It saw
+ * that stamp after the beat had begun, so on clocks that run alike an owner has always stopped
+ * before anybody calls it dead. Who finds a slot dead first writes the next generation into it, and
+ * then takes its locks: an owner that wakes late finds either its slot untouched, then nobody has
+ * taken a lock of its, or lost, and is fenced for good. On a shared volume each of these steps is
+ * one COMPARE AND WRITE.
  */
 #include "block/vmfs/internal.h"
 
@@ -14,11 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BEAT_INTERVAL_US 3000000u
+/* VMFS beats every 3 s of a lease of 16 s. */
+#define BEAT_INTERVAL_US(lease) ((lease)*3 / 16)
 /* VMFS calls a host dead after 16 s of silence; 4 s more for a beat under way. */
 #define DEAD_AFTER_S        20
 #define SLOTS_BYTES         (VMFS5_SLOT_COUNT * VMFS_SLOT_SIZE)
 #define LOCK_IMPLEMENTATION 3
+#define HOST_MARK           "corbel"
 
 /* The host lock of a volume offset lives at its device offset, like the data. */
 static int host_lock(struct vmfs_volume *volume, uint64_t offset, bool take, bool wait)
@@ -57,15 +67,41 @@ static int slot_read(struct vmfs_volume *volume, uint64_t address, struct vmfs_s
     return 0;
 }
 
+int sector_swap(struct vmfs_volume *volume, uint64_t offset, const void *expected,
+                const void *replacement)
+{
+    uint64_t length = VMFS_SLOT_SIZE, device_offset;
+    uint8_t now[VMFS_SLOT_SIZE];
+    struct bdev *dev;
+    int rc;
+
+    if (!volume->shared)
+        return volume_write(volume, offset, replacement, VMFS_SLOT_SIZE);
+    rc = lvm_map(volume, offset, &length, &dev, &device_offset);
+    if (rc == 0)
+        rc = bdev_compare_and_write(dev, device_offset, expected, replacement);
+    if (rc == 0)
+        return 0;
+    /* A command that was sent twice, or whose answer was lost, may have done its work. */
+    if (bdev_read(dev, device_offset, now, sizeof(now)) == 0 &&
+        memcmp(now, replacement, sizeof(now)) == 0)
+        return 0;
+    return vmfs_fail(volume, rc, "%s: compare and write at 0x%llx: %s", dev->name,
+                     (unsigned long long)device_offset,
+                     rc == -EAGAIN ? "another host was faster" : strerror(-rc));
+}
+
 /* Marks a slot free; its next owner gets the next generation. */
 static int slot_clear(struct vmfs_volume *volume, struct vmfs_slot *slot)
 {
+    struct vmfs_slot before = *slot;
+
     slot->state = VMFS_SLOT_FREE;
     slot->generation++;
     memset(&slot->host, 0, sizeof(slot->host));
     slot->journal_address = 0;
     slot->journal_offset = 0;
-    return volume_write(volume, slot->address, slot, sizeof(*slot));
+    return sector_swap(volume, slot->address, &before, slot);
 }
 
 /* Whether a slot of this host has a living process behind it; leaves no lock behind. */
@@ -79,7 +115,47 @@ static bool own_process_alive(struct vmfs_volume *volume, uint64_t address)
     return false;
 }
 
-int slot_is_alive(struct vmfs_volume *volume, uint64_t address, uint64_t generation)
+/* The notes kept on a slot; the oldest are given up when there is no room. */
+static struct vmfs_watch *watch_of(struct vmfs_volume *volume, uint64_t address)
+{
+    struct vmfs_watch *oldest = &volume->watches[0];
+
+    for (unsigned i = 0; i < VMFS_WATCHES; i++) {
+        struct vmfs_watch *watch = &volume->watches[i];
+
+        if (watch->address == address)
+            return watch;
+        if (watch->since_us < oldest->since_us)
+            oldest = watch;
+    }
+    memset(oldest, 0, sizeof(*oldest));
+    return oldest;
+}
+
+/* Compares another host's slot with what it was; breaks it when its lease has run out. */
+static int watch_slot(struct vmfs_volume *volume, struct vmfs_slot *slot)
+{
+    struct vmfs_watch *watch = watch_of(volume, slot->address);
+    uint64_t now = uptime_us();
+    bool known = watch->address == slot->address && watch->generation == slot->generation;
+    int rc;
+
+    if (!known || watch->stamp_us != slot->stamp_us) {
+        *watch = (struct vmfs_watch){.address = slot->address,
+                                     .generation = slot->generation,
+                                     .stamp_us = slot->stamp_us,
+                                     .since_us = now,
+                                     .beats = known};
+        return known ? SLOT_ALIVE : SLOT_SILENT;
+    }
+    if (now - watch->since_us <= volume->lease_us + volume->lease_us / 16)
+        return watch->beats && now - watch->since_us < volume->lease_us / 2 ? SLOT_ALIVE
+                                                                            : SLOT_SILENT;
+    rc = slot_clear(volume, slot);
+    return rc == -EAGAIN ? SLOT_SILENT : rc != 0 ? rc : SLOT_DEAD;
+}
+
+int slot_judge(struct vmfs_volume *volume, uint64_t address, uint64_t generation)
 {
     struct vmfs_slot slot;
     int rc = slot_read(volume, address, &slot);
@@ -87,10 +163,10 @@ int slot_is_alive(struct vmfs_volume *volume, uint64_t address, uint64_t generat
     if (rc != 0)
         return rc;
     if (slot.state == VMFS_SLOT_FREE || slot.generation != generation)
-        return 0;
+        return SLOT_DEAD;
     if (same_host(&slot.host, &volume->host))
-        return own_process_alive(volume, address);
-    return 1;
+        return own_process_alive(volume, address) ? SLOT_ALIVE : SLOT_DEAD;
+    return volume->shared ? watch_slot(volume, &slot) : SLOT_ALIVE;
 }
 
 /* Compares the foreign slots with a later reading: a stamp that moved has a living host. */
@@ -125,7 +201,17 @@ static int watch_foreign(struct vmfs_volume *volume, struct vmfs_slot *slots, bo
     return 0;
 }
 
-/* Clears slots of dead processes of this host; says whether other hosts' slots are in use. */
+/* Whether a slot was written by this library, on whatever host. */
+static bool slot_is_ours(const struct vmfs_slot *slot)
+{
+    return memcmp(slot->host_text, HOST_MARK, strlen(HOST_MARK)) == 0;
+}
+
+/*
+ * Clears slots of dead processes of this host; says whether hosts we do not share with have slots
+ * in use: any other host where the device has no COMPARE AND WRITE, hosts that are not Corbel's
+ * anywhere.
+ */
 static int judge_slots(struct vmfs_volume *volume, struct vmfs_slot *slots, bool *foreign)
 {
     *foreign = false;
@@ -139,7 +225,7 @@ static int judge_slots(struct vmfs_volume *volume, struct vmfs_slot *slots, bool
         if (slots[i].state == VMFS_SLOT_FREE)
             continue;
         if (!same_host(&slots[i].host, &volume->host)) {
-            *foreign = true;
+            *foreign = *foreign || !volume->shared || !slot_is_ours(&slots[i]);
             continue;
         }
         if (own_process_alive(volume, address))
@@ -151,31 +237,60 @@ static int judge_slots(struct vmfs_volume *volume, struct vmfs_slot *slots, bool
     return 0;
 }
 
-/* Writes our name into the first free slot nobody holds the host lock of. */
-static int slot_claim(struct vmfs_volume *volume, struct vmfs_slot *slots)
+/* Time until which writing is safe, by the beat begun at `beat_us`. */
+static uint64_t lease_end(const struct vmfs_volume *volume, uint64_t beat_us)
+{
+    return beat_us + volume->lease_us - volume->retire_us;
+}
+
+/* Notes a beat that reached the disk. */
+static void beat_done(struct vmfs_volume *volume, const struct vmfs_slot *slot)
+{
+    volume->slot = *slot;
+    volume->last_beat_us = slot->stamp_us;
+    if (volume->shared && volume->options.renewed != NULL)
+        volume->options.renewed(volume->options.context, lease_end(volume, slot->stamp_us));
+}
+
+/* Writes our name into a free slot. -EAGAIN: another host was faster. */
+static int slot_take(struct vmfs_volume *volume, const struct vmfs_slot *found)
+{
+    struct vmfs_slot slot = *found;
+    int rc;
+
+    slot.state = VMFS_SLOT_IN_USE;
+    slot.generation++;
+    slot.stamp_us = uptime_us();
+    slot.host = volume->host;
+    slot.major = VMFS5_MAJOR;
+    slot.minor = VMFS5_MINOR;
+    slot.lock_implementation = LOCK_IMPLEMENTATION;
+    memset(slot.host_text, 0, sizeof(slot.host_text));
+    snprintf(slot.host_text, sizeof(slot.host_text), HOST_MARK " pid %d", (int)getpid());
+    rc = sector_swap(volume, slot.address, found, &slot);
+    if (rc != 0)
+        return rc;
+    volume->slot_address = slot.address;
+    volume->slot_generation = slot.generation;
+    beat_done(volume, &slot);
+    return vmfs_flush(volume);
+}
+
+/* Takes the first free slot nobody holds the host lock of. */
+static int slot_claim(struct vmfs_volume *volume, const struct vmfs_slot *slots)
 {
     for (unsigned i = 0; i < VMFS5_SLOT_COUNT; i++) {
-        struct vmfs_slot *slot = &slots[i];
+        const struct vmfs_slot *slot = &slots[i];
         int rc;
 
         if (slot->state != VMFS_SLOT_FREE || host_lock(volume, slot->address, true, false) != 0)
             continue;
-        slot->state = VMFS_SLOT_IN_USE;
-        slot->generation++;
-        slot->stamp_us = uptime_us();
-        slot->host = volume->host;
-        slot->major = VMFS5_MAJOR;
-        slot->minor = VMFS5_MINOR;
-        slot->lock_implementation = LOCK_IMPLEMENTATION;
-        memset(slot->host_text, 0, sizeof(slot->host_text));
-        snprintf(slot->host_text, sizeof(slot->host_text), "corbel pid %d", (int)getpid());
-        rc = volume_write(volume, slot->address, slot, sizeof(*slot));
-        if (rc != 0)
+        rc = slot_take(volume, slot);
+        if (rc == 0)
+            return 0;
+        host_lock(volume, slot->address, false, false);
+        if (rc != -EAGAIN)
             return rc;
-        volume->slot_address = slot->address;
-        volume->slot_generation = slot->generation;
-        volume->last_beat_us = slot->stamp_us;
-        return vmfs_flush(volume);
     }
     return vmfs_fail(volume, -EUSERS, "all %u heartbeat slots are in use", VMFS5_SLOT_COUNT);
 }
@@ -188,7 +303,7 @@ int slot_acquire(struct vmfs_volume *volume, unsigned flags)
 
     if (slots == NULL)
         return vmfs_fail(volume, -ENOMEM, "out of memory");
-    rc = host_lock(volume, VMFS_SUPERBLOCK_OFFSET, true, true);
+    rc = volume->shared ? 0 : host_lock(volume, VMFS_SUPERBLOCK_OFFSET, true, true);
     if (rc != 0) {
         free(slots);
         return vmfs_fail(volume, rc, "cannot take the host lock: %s", strerror(-rc));
@@ -202,7 +317,8 @@ int slot_acquire(struct vmfs_volume *volume, unsigned flags)
         rc = watch_foreign(volume, slots, (flags & VMFS_OPEN_BREAK_DEAD) != 0);
     if (rc == 0)
         rc = slot_claim(volume, slots);
-    host_lock(volume, VMFS_SUPERBLOCK_OFFSET, false, false);
+    if (!volume->shared)
+        host_lock(volume, VMFS_SUPERBLOCK_OFFSET, false, false);
     free(slots);
     return rc;
 }
@@ -223,31 +339,63 @@ int slot_require_alone(struct vmfs_volume *volume)
     return 0;
 }
 
+static int fence(struct vmfs_volume *volume)
+{
+    volume->fenced = true;
+    return vmfs_fail(volume, -ESTALE,
+                     "heartbeat slot 0x%llx was taken by another host while we slept: no further "
+                     "changes",
+                     (unsigned long long)volume->slot_address);
+}
+
+/* One beat, due or not. */
+static int beat_now(struct vmfs_volume *volume, uint64_t now)
+{
+    struct vmfs_slot slot = volume->slot;
+    int rc;
+
+    if (!volume->shared) {
+        /* Others of this host take turns by the host lock; a look before the write must do. */
+        rc = slot_read(volume, volume->slot_address, &slot);
+        if (rc != 0)
+            return rc;
+        if (slot.state != VMFS_SLOT_IN_USE || slot.generation != volume->slot_generation ||
+            !same_host(&slot.host, &volume->host))
+            return fence(volume);
+    }
+    volume->last_beat_us = now; /* volume_write() asks for the lease again */
+    slot.stamp_us = now;
+    rc = sector_swap(volume, volume->slot_address, &volume->slot, &slot);
+    if (rc == -EAGAIN)
+        return fence(volume);
+    if (rc == 0)
+        beat_done(volume, &slot);
+    else
+        volume->last_beat_us = volume->slot.stamp_us;
+    return rc;
+}
+
 int slot_beat(struct vmfs_volume *volume)
 {
     uint64_t now = uptime_us();
-    struct vmfs_slot slot;
-    int rc;
 
     if (volume->fenced)
         return vmfs_fail(volume, -ESTALE, "the heartbeat slot was lost: no further changes");
-    if (now - volume->last_beat_us < BEAT_INTERVAL_US)
+    if (now - volume->last_beat_us < BEAT_INTERVAL_US(volume->lease_us))
         return 0;
-    rc = slot_read(volume, volume->slot_address, &slot);
-    if (rc != 0)
-        return rc;
-    if (slot.state != VMFS_SLOT_IN_USE || slot.generation != volume->slot_generation ||
-        !same_host(&slot.host, &volume->host)) {
-        volume->fenced = true;
-        return vmfs_fail(volume, -ESTALE,
-                         "heartbeat slot 0x%llx was taken by another host while we slept",
-                         (unsigned long long)volume->slot_address);
-    }
-    slot.stamp_us = now;
-    rc = volume_write(volume, volume->slot_address, &slot, sizeof(slot));
-    if (rc == 0)
-        volume->last_beat_us = now;
-    return rc;
+    return beat_now(volume, now);
+}
+
+int slot_check_lease(struct vmfs_volume *volume)
+{
+    uint64_t now;
+
+    if (volume->fenced)
+        return vmfs_fail(volume, -ESTALE, "the heartbeat slot was lost: no further changes");
+    if (volume->slot_address == 0)
+        return 0;
+    now = uptime_us();
+    return now < lease_end(volume, volume->last_beat_us) ? 0 : beat_now(volume, now);
 }
 
 void slot_release(struct vmfs_volume *volume)

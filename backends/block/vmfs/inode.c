@@ -148,9 +148,9 @@ int inode_lock(struct vmfs_volume *volume, struct vmfs_inode *inode, enum vmfs_l
     /* Somebody else may have changed it since it was read. */
     rc = inode_read(volume, inode->fd.address, inode);
     if (rc == 0)
-        rc = lock_take(volume, &inode->fd.lock, mode);
-    if (rc == 0)
-        rc = volume_write(volume, inode->offset, &inode->fd.lock, sizeof(inode->fd.lock));
+        rc = lock_acquire(volume, &inode->fd.lock, mode, false);
+    if (rc == 0 && volume->shared)
+        rc = inode_read(volume, inode->fd.address, inode);
     if (rc == 0)
         rc = vmfs_flush(volume);
     vmfs_end(volume);
@@ -164,13 +164,9 @@ int inode_unlock(struct vmfs_volume *volume, struct vmfs_inode *inode)
 
     if (rc != 0)
         return rc;
-    /* Other readers may have come and gone: only the record on disk knows them. */
-    rc = volume_read(volume, inode->offset, &lock, sizeof(lock));
-    if (rc == 0) {
-        lock_drop(volume, &lock);
-        inode->fd.lock = lock;
-        rc = volume_write(volume, inode->offset, &lock, sizeof(lock));
-    }
+    lock = inode->fd.lock;
+    rc = lock_release(volume, &lock);
+    inode->fd.lock = lock;
     vmfs_end(volume);
     return rc;
 }

@@ -49,6 +49,17 @@ struct vmfs_pb_cache {
     struct vmfs_pb *slots[VMFS_PB_CACHE_SLOTS];
 };
 
+/* What was seen of another host's slot, for judging its silence. */
+#define VMFS_WATCHES 64u
+
+struct vmfs_watch {
+    uint64_t address; /* 0: empty */
+    uint64_t generation;
+    uint64_t stamp_us;
+    uint64_t since_us; /* our clock: the slot has looked like this since */
+    bool beats;        /* its stamp has moved while we looked */
+};
+
 struct vmfs_volume {
     struct vmfs_segment *segments;
     unsigned segment_count;
@@ -66,7 +77,12 @@ struct vmfs_volume {
     struct vmfs_uuid host;
     uint64_t slot_address; /* 0: none */
     uint64_t slot_generation;
-    uint64_t last_beat_us;
+    uint64_t last_beat_us; /* when the last beat that succeeded was begun */
+    bool shared;           /* locks and slots change by COMPARE AND WRITE only */
+    uint64_t lease_us, retire_us;
+    struct vmfs_host options;
+    struct vmfs_slot slot; /* as we last wrote it */
+    struct vmfs_watch watches[VMFS_WATCHES];
     char error[VMFS_ERROR_MAX];
 };
 
@@ -101,8 +117,32 @@ void slot_release(struct vmfs_volume *volume);
 int slot_beat(struct vmfs_volume *volume);
 /* -EBUSY when anybody else has the volume open for writing. */
 int slot_require_alone(struct vmfs_volume *volume);
-/* Whether the holder of a lock still lives: 1, 0, or an error. */
-int slot_is_alive(struct vmfs_volume *volume, uint64_t address, uint64_t generation);
+/* 0 while our lease lasts; beats when it has run out. -ESTALE: the slot is another's now. */
+int slot_check_lease(struct vmfs_volume *volume);
+
+enum slot_verdict {
+    SLOT_DEAD,
+    SLOT_SILENT, /* not dead yet: its lease has not run out since we first looked */
+    SLOT_ALIVE,
+};
+
+/* Whether the holder of a lock still lives: an enum slot_verdict, or an error. */
+int slot_judge(struct vmfs_volume *volume, uint64_t address, uint64_t generation);
+/*
+ * Replaces a sector that holds `expected`: atomically on a shared volume, where -EAGAIN says that
+ * another host was faster; by a plain write under the host lock elsewhere.
+ */
+int sector_swap(struct vmfs_volume *volume, uint64_t offset, const void *expected,
+                const void *replacement);
+/*
+ * Takes the lock at lock->address on disk and fills it in; the object behind it must be read
+ * (again) after this. On a shared volume it waits: for a `brief` lock until it is free or its
+ * holder dead, for another only until its holder was seen alive or is dead. -EBUSY.
+ */
+int lock_acquire(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock_mode mode,
+                 bool brief);
+/* Gives back a lock on disk; what it guards has been written before. Fills in `lock`. */
+int lock_release(struct vmfs_volume *volume, struct vmfs_lock *lock);
 /* Fills in `lock` (as just read) as ours; -EBUSY when somebody alive holds it. Does not write. */
 int lock_take(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock_mode mode);
 /* Removes us from `lock`. Does not write. */

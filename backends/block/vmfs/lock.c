@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static bool holder_is_us(const struct vmfs_volume *volume, uint64_t address, uint64_t generation)
 {
@@ -30,11 +31,11 @@ static int prune_holders(struct vmfs_volume *volume, struct vmfs_lock *lock)
                          (unsigned long long)lock->address, lock->holder_count);
     for (uint32_t i = 0; i < lock->holder_count; i++) {
         struct vmfs_lock_holder holder = lock->holders[i];
-        int alive = slot_is_alive(volume, holder.slot_address, holder.slot_generation);
+        int verdict = slot_judge(volume, holder.slot_address, holder.slot_generation);
 
-        if (alive < 0)
-            return alive;
-        if (alive > 0)
+        if (verdict < 0)
+            return verdict;
+        if (verdict != SLOT_DEAD)
             lock->holders[kept++] = holder;
     }
     memset(&lock->holders[kept], 0, (VMFS_LOCK_HOLDERS - kept) * sizeof(lock->holders[0]));
@@ -47,14 +48,14 @@ static int prune_holders(struct vmfs_volume *volume, struct vmfs_lock *lock)
 /* Frees the lock in memory if whoever holds it is dead. */
 static int break_if_dead(struct vmfs_volume *volume, struct vmfs_lock *lock)
 {
-    int alive;
+    int verdict;
 
     if (lock->mode == VMFS_LOCK_READ)
         return prune_holders(volume, lock);
-    alive = slot_is_alive(volume, lock->slot_address, lock->slot_generation);
-    if (alive < 0)
-        return alive;
-    if (alive == 0)
+    verdict = slot_judge(volume, lock->slot_address, lock->slot_generation);
+    if (verdict < 0)
+        return verdict;
+    if (verdict == SLOT_DEAD)
         lock->mode = VMFS_LOCK_FREE;
     return 0;
 }
@@ -111,4 +112,93 @@ void lock_drop(struct vmfs_volume *volume, struct vmfs_lock *lock)
     lock->holder_count = 0;
     memset(&lock->owner, 0, sizeof(lock->owner));
     lock->token++;
+}
+
+/* ---- on disk ---- */
+
+/* Between two looks at a lock that is held. */
+#define NAP_US 1000u
+
+static void nap(void)
+{
+    const struct timespec pause = {.tv_nsec = NAP_US * 1000};
+
+    nanosleep(&pause, NULL);
+}
+
+static int lock_read(struct vmfs_volume *volume, const struct vmfs_lock *expected,
+                     struct vmfs_lock *out)
+{
+    int rc = volume_read(volume, expected->address, out, sizeof(*out));
+
+    if (rc != 0)
+        return rc;
+    if (out->type != expected->type || out->address != expected->address)
+        return vmfs_fail(volume, -EUCLEAN, "lock at 0x%llx has type 0x%x and address 0x%llx",
+                         (unsigned long long)expected->address, out->type,
+                         (unsigned long long)out->address);
+    return 0;
+}
+
+/* Whether waiting can still help with a lock that is held. */
+static bool worth_waiting(struct vmfs_volume *volume, const struct vmfs_lock *held, bool brief)
+{
+    const struct vmfs_lock_holder *reader = &held->holders[0];
+    bool shared = held->mode == VMFS_LOCK_READ;
+
+    if (brief)
+        return true;
+    return slot_judge(volume, shared ? reader->slot_address : held->slot_address,
+                      shared ? reader->slot_generation : held->slot_generation) != SLOT_ALIVE;
+}
+
+int lock_acquire(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock_mode mode,
+                 bool brief)
+{
+    uint64_t give_up = uptime_us() + 2 * volume->lease_us;
+
+    for (;;) {
+        struct vmfs_lock found, wanted;
+        int rc = lock_read(volume, lock, &found);
+
+        if (rc != 0)
+            return rc;
+        wanted = found;
+        rc = lock_take(volume, &wanted, mode);
+        if (rc == 0)
+            rc = sector_swap(volume, lock->address, &found, &wanted);
+        if (rc == 0)
+            *lock = wanted;
+        if ((rc != -EBUSY && rc != -EAGAIN) || !volume->shared)
+            return rc;
+        if (uptime_us() >= give_up || (rc == -EBUSY && !worth_waiting(volume, &found, brief)))
+            return -EBUSY;
+        rc = slot_beat(volume);
+        if (rc != 0)
+            return rc;
+        nap();
+    }
+}
+
+int lock_release(struct vmfs_volume *volume, struct vmfs_lock *lock)
+{
+    struct vmfs_lock found, released;
+    int rc;
+
+    /* Other readers may have come and gone: only the record on disk knows them. */
+    do {
+        rc = lock_read(volume, lock, &found);
+        if (rc != 0)
+            return rc;
+        if (found.mode != VMFS_LOCK_READ &&
+            !holder_is_us(volume, found.slot_address, found.slot_generation))
+            return vmfs_fail(volume, -ESTALE, "the lock at 0x%llx is another host's by now",
+                             (unsigned long long)lock->address);
+        released = found;
+        lock_drop(volume, &released);
+        rc = sector_swap(volume, lock->address, &found, &released);
+    } while (rc == -EAGAIN);
+    if (rc == 0)
+        *lock = released;
+    return rc;
 }

@@ -220,15 +220,19 @@ int volume_read(struct vmfs_volume *volume, uint64_t offset, void *buffer, size_
 
 int volume_write(struct vmfs_volume *volume, uint64_t offset, const void *buffer, size_t length)
 {
-    if (volume->fenced)
-        return vmfs_fail(volume, -ESTALE, "the heartbeat slot was lost: no further changes");
+    int rc = slot_check_lease(volume);
+
+    if (rc != 0)
+        return rc;
     return volume_io(volume, VOLUME_WRITE, offset, (void *)buffer, length);
 }
 
 int volume_zero(struct vmfs_volume *volume, uint64_t offset, uint64_t length)
 {
-    if (volume->fenced)
-        return vmfs_fail(volume, -ESTALE, "the heartbeat slot was lost: no further changes");
+    int rc = slot_check_lease(volume);
+
+    if (rc != 0)
+        return rc;
     return volume_io(volume, VOLUME_ZERO, offset, NULL, length);
 }
 

@@ -196,6 +196,7 @@ static_assert(sizeof(struct vmfs_lock) == VMFS_LOCK_SIZE, "layout on disk");
 #define VMFS_SLOTS_OFFSET 0x300000u
 #define VMFS5_SLOT_COUNT  2048u
 #define VMFS_SLOT_SIZE    512u
+#define VMFS_LEASE_MS     16000u /* silence after which a host is dead */
 #define VMFS_SLOT_FREE    0xABCDEF01u
 #define VMFS_SLOT_IN_USE  0xABCDEF02u
 

@@ -144,21 +144,29 @@ static int cluster_lock(struct vmfs_volume *volume, struct vmfs_resource *resour
     int rc = resource_read_cluster(volume, resource, number, cluster, offset);
 
     if (rc == 0)
-        rc = lock_take(volume, &cluster->lock, VMFS_LOCK_EXCLUSIVE);
-    if (rc == 0)
-        rc = volume_write(volume, *offset, &cluster->lock, sizeof(cluster->lock));
+        rc = lock_acquire(volume, &cluster->lock, VMFS_LOCK_EXCLUSIVE, true);
+    /* Another host may have changed it before the lock was ours. */
+    if (rc == 0 && volume->shared)
+        rc = resource_read_cluster(volume, resource, number, cluster, offset);
     return rc;
 }
 
-/* Writes a changed cluster and its released lock in one transfer. */
+/* Writes a changed cluster and releases its lock: in one transfer where no other host looks on. */
 static int cluster_unlock(struct vmfs_volume *volume, struct vmfs_cluster *cluster, uint64_t offset)
 {
+    int rc;
+
     cluster->next_free = 0;
     for (uint32_t i = 0; i < cluster->total; i++) {
         if (cluster_bit(cluster, i)) {
             cluster->next_free = i;
             break;
         }
+    }
+    if (volume->shared) {
+        rc = volume_write(volume, offset + sizeof(cluster->lock), &cluster->number,
+                          sizeof(*cluster) - sizeof(cluster->lock));
+        return rc != 0 ? rc : lock_release(volume, &cluster->lock);
     }
     lock_drop(volume, &cluster->lock);
     return volume_write(volume, offset, cluster, sizeof(*cluster));

@@ -69,6 +69,31 @@ enum vmfs_open_flags {
 int vmfs_open(struct bdev *const *devices, unsigned count, unsigned flags, struct vmfs_volume **out,
               char error[VMFS_ERROR_MAX]);
 
+/* How this opener shows itself to other hosts; all zeros is the usual host. */
+struct vmfs_host {
+    unsigned lease_ms;  /* silence after which a host is dead; 0: VMFS's 16000. All must agree. */
+    uint8_t uuid[16];   /* zeros: this machine's */
+    unsigned retire_ms; /* no write is sent in the last so many of a lease; 0: an eighth of it */
+    /*
+     * Called after each beat that reached a shared volume, with the time (CLOCK_BOOTTIME, us) after
+     * which this opener must not touch it. A timer that kills the process then makes sure that one
+     * paused between looking at the clock and writing cannot write. May be NULL.
+     */
+    void (*renewed)(void *context, uint64_t until_us);
+    void *context;
+};
+
+/* vmfs_open() as a host of one's own choice. */
+int vmfs_open_as(struct bdev *const *devices, unsigned count, unsigned flags,
+                 const struct vmfs_host *host, struct vmfs_volume **out,
+                 char error[VMFS_ERROR_MAX]);
+
+/*
+ * Whether several hosts may use the volume at once: every device has COMPARE AND WRITE. Otherwise
+ * it belongs to the processes of one host, and a second host is refused.
+ */
+bool vmfs_is_shared(const struct vmfs_volume *volume);
+
 /* Releases the heartbeat slot and frees the volume; every file must have been closed. */
 void vmfs_close(struct vmfs_volume *volume);
 

@@ -82,8 +82,44 @@ static int load_resources(struct vmfs_volume *volume)
     return 0;
 }
 
+static void host_set(struct vmfs_volume *volume, const struct vmfs_host *host)
+{
+    static const uint8_t none[sizeof(host->uuid)];
+
+    _Static_assert(sizeof(host->uuid) == sizeof(volume->host), "a UUID");
+    volume->options = *host;
+    volume->lease_us = (host->lease_ms == 0 ? VMFS_LEASE_MS : host->lease_ms) * UINT64_C(1000);
+    volume->retire_us = host->retire_ms == 0 ? volume->lease_us / 8 : host->retire_ms * 1000u;
+    if (memcmp(host->uuid, none, sizeof(none)) == 0)
+        uuid_of_host(&volume->host);
+    else
+        memcpy(&volume->host, host->uuid, sizeof(volume->host));
+}
+
+static bool devices_are_shared(const struct vmfs_volume *volume)
+{
+    for (unsigned i = 0; i < volume->device_count; i++) {
+        if (volume->devices[i]->ops->compare_and_write == NULL)
+            return false;
+    }
+    return volume->device_count > 0;
+}
+
 int vmfs_open(struct bdev *const *devices, unsigned count, unsigned flags, struct vmfs_volume **out,
               char error[VMFS_ERROR_MAX])
+{
+    const struct vmfs_host usual = {0};
+
+    return vmfs_open_as(devices, count, flags, &usual, out, error);
+}
+
+bool vmfs_is_shared(const struct vmfs_volume *volume)
+{
+    return volume->shared;
+}
+
+int vmfs_open_as(struct bdev *const *devices, unsigned count, unsigned flags,
+                 const struct vmfs_host *host, struct vmfs_volume **out, char error[VMFS_ERROR_MAX])
 {
     struct vmfs_volume *volume = calloc(1, sizeof(*volume));
     int rc;
@@ -93,12 +129,13 @@ int vmfs_open(struct bdev *const *devices, unsigned count, unsigned flags, struc
         return -ENOMEM;
     }
     volume->writable = (flags & VMFS_OPEN_WRITE) != 0;
-    uuid_of_host(&volume->host);
+    host_set(volume, host);
     rc = lvm_assemble(volume, devices, count);
     if (rc == 0)
         rc = read_superblock(volume);
     if (rc == 0)
         rc = load_resources(volume);
+    volume->shared = rc == 0 && devices_are_shared(volume);
     if (rc == 0 && volume->writable)
         rc = slot_acquire(volume, flags);
     if (rc != 0) {
@@ -144,6 +181,11 @@ int vmfs_begin(struct vmfs_volume *volume)
         return 0;
     }
     rc = slot_beat(volume);
+    if (rc == 0 && volume->shared) {
+        /* The locks on disk keep out processes of this host as well as other hosts. */
+        volume->transaction_depth = 1;
+        return 0;
+    }
     if (rc == 0)
         rc = lvm_map(volume, VMFS_SUPERBLOCK_OFFSET, &length, &dev, &offset);
     if (rc != 0)
@@ -160,7 +202,7 @@ void vmfs_end(struct vmfs_volume *volume)
     uint64_t length = BDEV_SECTOR, offset;
     struct bdev *dev;
 
-    if (--volume->transaction_depth > 0)
+    if (--volume->transaction_depth > 0 || volume->shared)
         return;
     if (lvm_map(volume, VMFS_SUPERBLOCK_OFFSET, &length, &dev, &offset) == 0)
         bdev_unlock(dev, offset, length);
