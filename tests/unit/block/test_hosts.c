@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Thirty-two hosts on one volume. The parent is the array: it carries out every transfer of its
+ * children one at a time, COMPARE AND WRITE among them, and so sees the one true order of things.
+ * Children open files for writing, write, make and remove files and close; the parent stops, kills
+ * and delays them at random and looks that
+ *   - no file is open at two hosts at once, and nothing is written by a host that has lost it,
+ *   - nobody whose beats arrive loses a lock,
+ *   - a dead host's locks are taken over within the lease + 4 s,
+ *   - a free lock is taken in 2 ms (99 of 100, one host at a time).
+ *
+ * HOSTS_ROUNDS (default 400) openings, HOSTS_LEASE_MS (default 400), HOSTS_SEED.
+ */
+#include "hosts_array.h"
+
+#include "block/vmfs/vmfs.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static void nap_us(unsigned us)
+{
+    const struct timespec pause = {.tv_sec = us / 1000000u, .tv_nsec = us % 1000000u * 1000};
+
+    nanosleep(&pause, NULL);
+}
+
+/* ---- a host ---- */
+
+struct host {
+    struct array_client *array;
+    struct vmfs_volume *volume;
+    timer_t watchdog;
+    unsigned seed;
+    unsigned lease_ms;
+};
+
+static void watchdog_renew(void *context, uint64_t until_us)
+{
+    const struct host *host = context;
+    const struct itimerspec at = {.it_value = {.tv_sec = (time_t)(until_us / 1000000u),
+                                               .tv_nsec = (long)(until_us % 1000000u) * 1000}};
+
+    timer_settime(host->watchdog, TIMER_ABSTIME, &at, NULL);
+}
+
+static void host_open(struct host *host, const uint8_t uuid[16], bool watchdog)
+{
+    struct vmfs_host as = {.lease_ms = host->lease_ms, .context = host};
+    struct sigevent kill_us = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    struct bdev *dev = array_client_bdev(host->array);
+    char error[VMFS_ERROR_MAX];
+
+    memcpy(as.uuid, uuid, sizeof(as.uuid));
+    if (watchdog && timer_create(CLOCK_BOOTTIME, &kill_us, &host->watchdog) == 0)
+        as.renewed = watchdog_renew;
+    if (vmfs_open_as(&dev, 1, VMFS_OPEN_WRITE, &as, &host->volume, error) != 0) {
+        fprintf(stderr, "host: %s\n", error);
+        _exit(3);
+    }
+}
+
+static int file_name(char out[16], unsigned file)
+{
+    return snprintf(out, 16, "disk%u", file);
+}
+
+/* Holds a file for a while, writing and beating. */
+static int hold(struct host *host, struct vmfs_file *file, unsigned number)
+{
+    unsigned writes = 1 + rand_r(&host->seed) % 4;
+    struct array_mark mark = {.magic = ARRAY_MARK, .file = number};
+    int rc = 0;
+
+    for (unsigned i = 0; i < writes && rc == 0; i++) {
+        mark.sequence = i;
+        rc = vmfs_file_write(file, 512ull * (i % 8), &mark, sizeof(mark));
+        nap_us(rand_r(&host->seed) % 4000);
+        if (rc == 0)
+            rc = vmfs_heartbeat(host->volume);
+    }
+    return rc;
+}
+
+/* Metadata of all hosts' making in one directory and the same clusters. */
+static int churn(struct host *host, unsigned number)
+{
+    struct vmfs_file *file;
+    char name[32];
+    int rc;
+
+    snprintf(name, sizeof(name), "tmp%u-%u", (unsigned)getpid(), number);
+    rc = vmfs_file_create(host->volume, name, 3000, VMFS_THIN, NULL, NULL, &file);
+    if (rc == 0)
+        vmfs_file_close(file);
+    return rc == 0 ? vmfs_remove(host->volume, name) : rc;
+}
+
+static void host_run(struct host *host)
+{
+    for (unsigned round = 0; !array_is_over(host->array); round++) {
+        unsigned number = (unsigned)rand_r(&host->seed) % ARRAY_FILES;
+        uint64_t began = array_now_us();
+        struct vmfs_file *file;
+        char name[16];
+        int rc;
+
+        file_name(name, number);
+        rc = vmfs_file_open(host->volume, name, VMFS_SHARE_EXCLUSIVE, &file);
+        if (rc == 0) {
+            array_tell(host->array, ARRAY_HELD, number, began);
+            rc = hold(host, file, number);
+            if (rc == 0)
+                array_tell(host->array, ARRAY_RELEASED, number, 0);
+            vmfs_file_close(file);
+        }
+        if (rc == 0 && rand_r(&host->seed) % 8 == 0)
+            rc = churn(host, round);
+        if (rc == 0 || rc == -EBUSY)
+            rc = vmfs_heartbeat(host->volume);
+        if (rc == -ESTALE)
+            _exit(2); /* fenced */
+        if (rc != 0 && rc != -EBUSY) {
+            fprintf(stderr, "host: %s\n", vmfs_error(host->volume));
+            _exit(3);
+        }
+        nap_us(rand_r(&host->seed) % 20000);
+    }
+    vmfs_close(host->volume);
+    _exit(0);
+}
+
+/* ---- the tests ---- */
+
+static unsigned variable(const char *name, unsigned usual)
+{
+    const char *text = getenv(name);
+
+    return text == NULL ? usual : (unsigned)strtoul(text, NULL, 10);
+}
+
+static void start_host(struct array *array, unsigned slot, const uint8_t uuid[16], unsigned seed)
+{
+    pid_t pid = array_fork(array, slot);
+
+    if (pid == 0) {
+        struct host host = {
+            .array = array_client(array), .seed = seed, .lease_ms = array_lease_ms(array)};
+
+        host_open(&host, uuid, true);
+        host_run(&host);
+    }
+}
+
+static struct array *make_array(unsigned lease_ms)
+{
+    struct array *array = array_new(lease_ms);
+    struct bdev *dev = array_bdev(array);
+    struct vmfs_mkfs options = {.label = "hosts"};
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+    char error[VMFS_ERROR_MAX] = "", name[16];
+
+    assert_int_equal(vmfs_mkfs(dev, &options, error), 0);
+    assert_int_equal(vmfs_open(&dev, 1, VMFS_OPEN_WRITE, &volume, error), 0);
+    for (unsigned i = 0; i < ARRAY_FILES; i++) {
+        file_name(name, i);
+        assert_int_equal(vmfs_file_create(volume, name, 4096, VMFS_EAGERTHICK, NULL, NULL, &file),
+                         0);
+        vmfs_file_close(file);
+    }
+    vmfs_close(volume);
+    return array;
+}
+
+static void count_finding(void *context, const char *text)
+{
+    unsigned *bad = context;
+
+    /* What a killed host leaves is blocks without owner; anything else is damage. */
+    if (strstr(text, "nobody") == NULL && strstr(text, "marked used") == NULL &&
+        strstr(text, "no name") == NULL && strstr(text, "count") == NULL) {
+        fprintf(stderr, "check: %s\n", text);
+        (*bad)++;
+    }
+}
+
+static void check_volume(struct array *array)
+{
+    unsigned bad = 0;
+    struct vmfs_check check = {.report = count_finding, .context = &bad};
+    struct bdev *dev = array_bdev(array);
+    struct vmfs_volume *volume;
+    char error[VMFS_ERROR_MAX];
+
+    assert_int_equal(vmfs_open(&dev, 1, 0, &volume, error), 0);
+    assert_int_equal(vmfs_check(volume, &check), 0);
+    vmfs_close(volume);
+    printf("volume afterwards: %u findings, %u of them more than leaked blocks\n", check.findings,
+           bad);
+    assert_int_equal(bad, 0);
+}
+
+static void test_storm(void **state)
+{
+    unsigned rounds = variable("HOSTS_ROUNDS", 400), seed = variable("HOSTS_SEED", 1);
+    struct array *array = make_array(variable("HOSTS_LEASE_MS", 400));
+    struct array_report report;
+
+    (void)state;
+    array_storm(array, rounds, seed, start_host, &report);
+    printf("%u openings by %u hosts: %u killed, %u stopped, %u delayed, %u fenced or timed out\n",
+           report.openings, ARRAY_HOSTS, report.kills, report.stops, report.delays, report.fenced);
+    printf("%u takeovers from the dead: the longest %u ms (lease %u ms)\n", report.takeovers,
+           report.takeover_max_ms, array_lease_ms(array));
+    printf("double opens %u, late writes %u, robbed %u, errors %u\n", report.double_opens,
+           report.late_writes, report.robbed, report.errors);
+    assert_int_equal(report.double_opens, 0);
+    assert_int_equal(report.late_writes, 0);
+    assert_int_equal(report.robbed, 0);
+    assert_int_equal(report.errors, 0);
+    assert_true(report.openings >= rounds);
+    assert_true(report.takeover_max_ms <= array_lease_ms(array) + 4000);
+    check_volume(array);
+    array_free(array);
+}
+
+/* ---- one paused host, step by step ---- */
+
+#define PAUSED_LEASE_MS 300u
+
+/* Opens disk0, stops itself for longer than the lease, and says what writing then gives. */
+static void sleeper(struct array *array)
+{
+    static const uint8_t uuid[16] = {1};
+    struct host host = {.array = array_client(array), .lease_ms = PAUSED_LEASE_MS};
+    struct array_mark mark = {.magic = ARRAY_MARK};
+    struct vmfs_file *file;
+
+    host_open(&host, uuid, false);
+    if (vmfs_file_open(host.volume, "disk0", VMFS_SHARE_EXCLUSIVE, &file) != 0)
+        _exit(3);
+    raise(SIGSTOP);
+    _exit(vmfs_file_write(file, 0, &mark, sizeof(mark)) == -ESTALE &&
+                  vmfs_heartbeat(host.volume) == -ESTALE
+              ? 0
+              : 1);
+}
+
+/* Waits the sleeper's lease out and takes its file. */
+static void taker(struct array *array)
+{
+    static const uint8_t uuid[16] = {2};
+    struct host host = {.array = array_client(array), .lease_ms = PAUSED_LEASE_MS};
+    struct vmfs_file *file;
+
+    host_open(&host, uuid, false);
+    _exit(vmfs_file_open(host.volume, "disk0", VMFS_SHARE_EXCLUSIVE, &file) == 0 ? 0 : 1);
+}
+
+static void test_late_waker_is_fenced(void **state)
+{
+    struct array *array = make_array(PAUSED_LEASE_MS);
+    pid_t first, second;
+    int status;
+
+    (void)state;
+    first = array_fork(array, 0);
+    if (first == 0)
+        sleeper(array);
+    assert_int_equal(array_serve_until(array, first, WUNTRACED), 0);
+    second = array_fork(array, 1);
+    if (second == 0)
+        taker(array);
+    status = array_serve_until(array, second, 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    kill(first, SIGCONT);
+    status = array_serve_until(array, first, 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    array_free(array);
+}
+
+/* ---- a free lock ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static void test_free_lock_is_quick(void **state)
+{
+    static unsigned us[1000];
+    struct array *array = make_array(16000);
+    struct bdev *dev = array_bdev(array);
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+    char error[VMFS_ERROR_MAX];
+
+    (void)state;
+    assert_int_equal(vmfs_open(&dev, 1, VMFS_OPEN_WRITE, &volume, error), 0);
+    assert_true(vmfs_is_shared(volume));
+    for (unsigned i = 0; i < 1000; i++) {
+        uint64_t began = array_now_us();
+
+        assert_int_equal(vmfs_file_open(volume, "disk3", VMFS_SHARE_EXCLUSIVE, &file), 0);
+        us[i] = (unsigned)(array_now_us() - began);
+        vmfs_file_close(file);
+    }
+    qsort(us, 1000, sizeof(us[0]), by_value);
+    printf("a free lock is taken in %u us (median), %u us (99 of 100)\n", us[500], us[990]);
+    assert_true(us[990] <= 2000);
+    vmfs_close(volume);
+    array_free(array);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_free_lock_is_quick),
+        cmocka_unit_test(test_late_waker_is_fenced),
+        cmocka_unit_test(test_storm),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
