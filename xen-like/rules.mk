@@ -6,7 +6,7 @@ HV_OPT    := -O2
 HV_INC    := -nostdinc -isystem $(shell $(HV_CC) -print-file-name=include) -I $(B)/hv/inc -Ixen-like/include -Ixen-like
 HV_CFLAGS := $(CSTD) $(HV_OPT) -g $(WARN) -ffreestanding -fPIE -mcmodel=small -fvisibility=hidden -fno-plt \
              -fno-stack-protector -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
-             -mno-red-zone -mgeneral-regs-only -mpreferred-stack-boundary=3 -fcf-protection=none \
+             -mno-red-zone -mgeneral-regs-only -mpreferred-stack-boundary=3 -fcf-protection=none -mindirect-branch=thunk-extern -mindirect-branch-register \
              -include xen-like/include/hidden.h -D__XEN_TOOLS__ -DCORBEL_VERSION='"$(HV_VERSION)"' $(HV_INC) $(if $(filter 1,$(DEBUG)),,-DNDEBUG)
 # UBSAN=1: undefined behaviour is reported on the console (debug/ubsan.c).
 UBSAN  ?= 0

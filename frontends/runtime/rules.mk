@@ -36,6 +36,7 @@ ALL += $(B)/guests/$(1).elf
 endef
 
 $(eval $(call micro_guest,hello,frontends/examples/hello.c))
+$(eval $(call micro_guest,spin,frontends/examples/spin.c))
 
 # Newlib from Debian's newlib-source, built once per build directory with the host's compiler.
 NEWLIB := $(B)/newlib/x86_64-elf

@@ -154,11 +154,11 @@ def main():
     parser.add_argument("--on-xen", action="store_true", help="boot Debian's Xen instead")
     parser.add_argument("--peer", action="store_true", help="compare both hypervisors")
     parser.add_argument("--hypervisor", type=pathlib.Path, default=BUILD / "corbel")
-    parser.add_argument("--cpu", default="EPYC,-smap", help="QEMU's -cpu")
+    parser.add_argument("--cpu", default="EPYC", help="QEMU's -cpu")
     parser.add_argument("--cpus", type=int, default=1, help="CPUs of the machine")
     parser.add_argument("--words", default="", help="words on the test's own command line")
     parser.add_argument("--options", default="", help="more words for the hypervisor")
-    parser.add_argument("--timeout", type=float, default=30, help="seconds a boot may take")
+    parser.add_argument("--timeout", type=float, default=90, help="seconds a boot may take")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the whole console")
     args = parser.parse_args()
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The debug console's key table, also reached by `xl debug-keys`. */
 #include "arch/power.h"
+#include "arch/protect.h"
 #include "arch/trap.h"
 #include "console.h"
 #include "debug.h"
@@ -32,6 +33,11 @@ static void dump_time(void)
     printk(LOG_ERR, "system time %ld ns, next timer %ld ns\n", time_now(), timer_next());
 }
 
+static void dump_mappings(void)
+{
+    protect_check_mappings();
+}
+
 static void reboot(void)
 {
     machine_restart();
@@ -49,6 +55,7 @@ static const struct console_key key_table[] = {
     {'m', dump_memory, "memory"},
     {'d', dump_registers, "registers of all vCPUs"},
     {'t', dump_time, "clock and timers"},
+    {'w', dump_mappings, "rights of the hypervisor's mappings"},
     {'R', reboot, "reboot the machine"},
     {'C', crash, "crash the machine"},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The hypervisor's command line: Xen's words, in a table. */
+#include "arch/protect.h"
 #include "boot.h"
 #include "console.h"
 #include "lib/cmdline.h"
@@ -99,6 +100,11 @@ static const struct cmdline_option options[] = {
     {"console", CMDLINE_CALL, .parse = parse_console},
     {"loglvl", CMDLINE_CALL, .parse = parse_loglvl},
     {"guest_loglvl", CMDLINE_CALL, .parse = parse_guest_loglvl},
+    {"smep", CMDLINE_BOOL, &protect_options.smep, sizeof(protect_options.smep), NULL},
+    {"smap", CMDLINE_BOOL, &protect_options.smap, sizeof(protect_options.smap), NULL},
+    {"umip", CMDLINE_BOOL, &protect_options.umip, sizeof(protect_options.umip), NULL},
+    {"xpti", CMDLINE_CALL, .parse = protect_parse_xpti},
+    {"spec-ctrl", CMDLINE_CALL, .parse = protect_parse_spec},
     {"noreboot", CMDLINE_BOOL, &boot_options.noreboot, sizeof(boot_options.noreboot), NULL},
     {"watchdog", CMDLINE_BOOL, &boot_options.watchdog, sizeof(boot_options.watchdog), NULL},
     /* Said by Debian's GRUB scripts and by habit; nothing here depends on them. */

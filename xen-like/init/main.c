@@ -5,6 +5,7 @@
 #include "arch/cpu.h"
 #include "arch/fpu.h"
 #include "arch/paging.h"
+#include "arch/protect.h"
 #include "arch/power.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
@@ -47,10 +48,11 @@ static void init_cpu(void)
     unsigned int bits = max.a >= 0x80000008 ? cpu_cpuid(0x80000008, 0).a & 0xff : 36;
 
     paddr_mask_invalid = 0x000ffffffffff000ul & ~((1ul << bits) - 1);
-    cpu_init_features();
     desc_init_idt();
     if (desc_prepare(0))
         panic("no memory for the first CPU's tables\n");
+    protect_init();
+    cpu_init_features();
     desc_init();
     cpumask_set(&cpu_online_map, 0);
     fpu_init();

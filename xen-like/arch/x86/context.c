@@ -4,6 +4,7 @@
 #include "arch/cpu.h"
 #include "arch/fpu.h"
 #include "arch/msr.h"
+#include "arch/protect.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
 #include "arch/tlb.h"
@@ -87,6 +88,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
     if (prev->domain != next->domain)
         cpumask_set(&next->domain->dirty_cpus, cpu_number()); /* before its tables are loaded */
     pv_load_cr3(next);
+    protect_switch(prev, next);
     leave_domain(prev, next);
     desc_load(next);
     load_segments(&next->arch);

@@ -40,6 +40,7 @@ static struct idt_gate idt[256] page_aligned;
 /* A CPU's part of the address space beside the image: its stack, then its syscall stubs. */
 #define PERCPU_STRIDE 0x10000ul
 #define PERCPU_STUBS  CPU_STACK_SIZE
+#define PERCPU_TSS    (CPU_STACK_SIZE + PAGE_SIZE)
 #define STUB32        64 /* offset of the 32-bit stub */
 #define STACK_GUARD   4  /* page between the interrupt stacks and the main one */
 
@@ -163,7 +164,9 @@ static void *make_stack(unsigned int cpu)
     return (void *)base;
 }
 
-static void fill_tables(struct cpu_tables *t, const char *stack, const struct cpu_info *info)
+/* `tss` is where the CPU sees t->tss. */
+static void fill_tables(struct cpu_tables *t, uint64_t tss, const char *stack,
+                        const struct cpu_info *info)
 {
     t->gdt_page[SLOT(HV_CS)] = 0x00af9b000000ffff;
     t->gdt_page[SLOT(HV_DS)] = 0x00cf93000000ffff;
@@ -176,7 +179,7 @@ static void fill_tables(struct cpu_tables *t, const char *stack, const struct cp
     for (unsigned int i = 0; i < 4; i++)
         t->tss.ist[i] = (uint64_t)stack + (i + 1) * PAGE_SIZE;
     t->tss.iomap_base = sizeof(t->tss); /* no port is open to ring 3 */
-    set_system_desc(t->gdt_page, HV_TSS, (uint64_t)&t->tss, sizeof(t->tss) - 1, 9);
+    set_system_desc(t->gdt_page, HV_TSS, tss, sizeof(t->tss) - 1, 9);
 }
 
 int desc_prepare(unsigned int cpu)
@@ -184,10 +187,11 @@ int desc_prepare(unsigned int cpu)
     struct cpu_tables *t = mm_alloc_pages(1);
     uint8_t *stubs = mm_alloc_pages(0);
     char *stack = make_stack(cpu);
-    uint64_t at = percpu_base(cpu) + PERCPU_STUBS;
+    uint64_t at = percpu_base(cpu) + PERCPU_STUBS, tss = percpu_base(cpu) + PERCPU_TSS;
 
     /* Kept by halves when memory runs out: a CPU that could not be started is not tried again. */
-    if (!t || !stubs || !stack || !hv_map_page(at, virt_to_paddr(stubs), PTE_P | PTE_A | PTE_G))
+    if (!t || !stubs || !stack || !hv_map_page(at, virt_to_paddr(stubs), PTE_P | PTE_A | PTE_G) ||
+        !hv_map_page(tss, virt_to_paddr(&t->tss), PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX))
         return -ENOMEM;
     struct cpu_info *info = (struct cpu_info *)(stack + CPU_STACK_SIZE) - 1;
 
@@ -198,9 +202,21 @@ int desc_prepare(unsigned int cpu)
     cpu_infos[cpu] = info;
     write_stub(stubs, at, info, (uint64_t)syscall_entry);
     write_stub(stubs + STUB32, at + STUB32, info, (uint64_t)syscall32_entry);
-    fill_tables(t, stack, info);
+    fill_tables(t, tss, stack, info);
     cpu_tables[cpu] = t;
     return 0;
+}
+
+void desc_entry_ranges(unsigned int cpu, struct desc_ranges *out)
+{
+    uint64_t base = percpu_base(cpu), stack = cpu ? base : (uint64_t)cpu0_stack;
+
+    *out = (struct desc_ranges){{
+        {stack, stack + CPU_STACK_SIZE},
+        {base + PERCPU_STUBS, base + PERCPU_STUBS + PAGE_SIZE},
+        {base + PERCPU_TSS, base + PERCPU_TSS + PAGE_SIZE},
+        {(uint64_t)idt, (uint64_t)idt + sizeof(idt)},
+    }};
 }
 
 void desc_init_idt(void)

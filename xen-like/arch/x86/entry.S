@@ -18,6 +18,7 @@
  * changing the mode swaps them and loads the other CR3.
  */
 #include "offsets.h"
+#include "arch/alternative.h"
 
 #define GUEST_CS 0xe033
 #define GUEST_SS 0xe02b
@@ -26,6 +27,7 @@
 #define HYPERCALL_COUNT 64
 #define VGCF_IN_SYSCALL 0x100
 #define RFLAGS_IF 0x200
+#define MSR_SPEC_CTRL 0x48
 
 .macro SAVE_ALL
     push %rdi
@@ -73,7 +75,62 @@
     .popsection
 .endm
 
-    .text
+/* What stands here becomes \bytes when the feature is on: struct altinsn. */
+.macro REPLACE at, feature, bytes:vararg
+    .pushsection .altinsn, "a"
+    .quad \at
+    .byte \feature, .Lend\@ - .Lbytes\@
+.Lbytes\@:
+    .byte \bytes
+.Lend\@:
+    .balign 16
+    .popsection
+.endm
+/* Skips to \end; nothing, when the feature is on. */
+.macro SKIP_UNLESS feature, end
+.Lskip\@:
+    .byte 0xeb, \end - . - 1
+    REPLACE .Lskip\@, \feature, 0x66, 0x90
+.endm
+.macro STAC
+.Lstac\@:
+    .byte 0x0f, 0x1f, 0x00
+    REPLACE .Lstac\@, ALT_SMAP, 0x0f, 0x01, 0xcb
+.endm
+.macro CLAC
+.Lclac\@:
+    .byte 0x0f, 0x1f, 0x00
+    REPLACE .Lclac\@, ALT_SMAP, 0x0f, 0x01, 0xca
+.endm
+/* Buffers that leak what passed through them are overwritten; spoils flags. The selector must be in entry text. */
+.macro CLEAR_BUFFERS
+    SKIP_UNLESS ALT_VERW, .Lverw_end\@
+    verw data_selector(%rip)
+.Lverw_end\@:
+.endm
+.macro WRITE_SPEC_CTRL value
+    mov $MSR_SPEC_CTRL, %ecx
+    mov \value(%rip), %eax
+    xor %edx, %edx
+    wrmsr
+.endm
+/* After an entry from a guest, rsp = guest_regs, all registers saved: the hypervisor's tables; spoils rax, rcx, rdx. */
+.macro GUEST_LEFT
+    SKIP_UNLESS ALT_XPTI, .Lxpti_end\@
+    mov CI_XEN_CR3(%rsp), %rax
+    test %rax, %rax
+    jz .Lxpti_end\@
+    mov %rax, %cr3
+    movq $0, CI_XEN_CR3(%rsp)
+.Lxpti_end\@:
+    SKIP_UNLESS ALT_IBRS, .Librs_end\@
+    WRITE_SPEC_CTRL spec_ctrl_inside
+.Librs_end\@:
+.endm
+
+    .section .text.entry, "ax"
+data_selector:
+    .word 0xe010
 /* --- exceptions and interrupts: 256 stubs of 16 bytes --- */
     .balign 16
     .globl trap_stubs
@@ -91,6 +148,7 @@ vector = 0
 
     .balign 16
 trap_common:
+    CLAC
     cld
     SAVE_ALL
     mov %rsp, %rdi
@@ -100,11 +158,21 @@ trap_common:
     and $(CPU_STACK_SIZE - 1), %eax
     cmp $(CPU_STACK_SIZE - CPU_TAIL - R_SIZE), %eax
     jne 3f
-1:  xor %ebp, %ebp
+1:  GUEST_LEFT
+    xor %ebp, %ebp
     call trap_from_guest
     jmp exit_to_guest
-2:  call trap_from_hypervisor
-    RESTORE_ALL
+2:  SKIP_UNLESS ALT_XPTI, 4f       /* it may have met an entry or exit on the guest's tables */
+    mov %cr3, %r12
+    GUEST_REGS %rax
+    mov CI_XEN_CR3(%rax), %rax
+    test %rax, %rax
+    jz 4f
+    mov %rax, %cr3
+4:  call trap_from_hypervisor
+    SKIP_UNLESS ALT_XPTI, 5f
+    mov %r12, %cr3
+5:  RESTORE_ALL
     add $8, %rsp
     iretq
 3:  mov %rsp, %rsi                 /* on an interrupt stack: the guest's registers move to their place */
@@ -127,7 +195,14 @@ exit_to_guest:
     je 1f
     cmpb $0, 1(%rax)
     je 4f
-1:  cmpl $VECTOR_SYSCALL, R_vector(%rsp)
+1:  SKIP_UNLESS ALT_IBRS, 5f
+    WRITE_SPEC_CTRL spec_ctrl_outside
+5:  SKIP_UNLESS ALT_XPTI, 6f
+    call xpti_exit_cr3
+    test %rax, %rax
+    jz 6f
+    mov %rax, %cr3
+6:  cmpl $VECTOR_SYSCALL, R_vector(%rsp)
     jne 2f
     /* sysret faults in ring 0 on a non-canonical address: those go by iret. */
     mov R_rip(%rsp), %rax
@@ -136,6 +211,7 @@ exit_to_guest:
     cmp $1, %eax
     ja 2f
     RESTORE_ALL
+    CLEAR_BUFFERS
     mov 8(%rsp), %rcx              /* rip */
     mov 24(%rsp), %r11             /* rflags */
     mov 32(%rsp), %rsp
@@ -143,8 +219,9 @@ exit_to_guest:
 2:  RESTORE_ALL
     add $8, %rsp
 guest_iret:
-    iretq
-    FAULT_TO guest_iret, guest_iret_fault
+    CLEAR_BUFFERS
+i1: iretq
+    FAULT_TO i1, guest_iret_fault
 3:  call softirq_run
     jmp exit_to_guest
 4:  mov %rsp, %rdi
@@ -155,6 +232,7 @@ guest_iret:
 guest_iret_fault:
     push $0
     SAVE_ALL
+    GUEST_LEFT
     mov %rsp, %rdi
     call pv_failsafe
     jmp exit_to_guest
@@ -171,7 +249,24 @@ syscall_entry:
     push %r11
     push $GUEST_CS
     push %rcx
-    mov 40(%rsp), %rcx             /* current vCPU */
+    SKIP_UNLESS ALT_XPTI, 3f
+    push %rax
+    mov CI_XEN_CR3 - (R_SIZE - 48)(%rsp), %rax
+    test %rax, %rax
+    jz 1f
+    mov %rax, %cr3
+    movq $0, CI_XEN_CR3 - (R_SIZE - 48)(%rsp)
+1:  pop %rax
+    mov 40(%rsp), %rcx             /* with other tables to come back to, all ways are the long one */
+    testb $VCPU_KERNEL_MODE, V_FLAGS(%rcx)
+    jnz hypercall
+    mov (%rsp), %rcx
+    push $0
+    SAVE_ALL
+    mov %rsp, %rdi
+    call pv_user_syscall
+    jmp exit_to_guest
+3:  mov 40(%rsp), %rcx             /* current vCPU */
     testb $VCPU_KERNEL_MODE, V_FLAGS(%rcx)
     jz user_syscall
     cmp $HYPERCALL_IRET, %eax
@@ -181,7 +276,13 @@ hypercall:
     push $0
     movl $VECTOR_SYSCALL, 4(%rsp)
     SAVE_ALL
-    cmp $HYPERCALL_COUNT, %rax
+    SKIP_UNLESS ALT_IBRS, 2f
+    mov %rax, %rbx
+    mov %rdx, %r11
+    WRITE_SPEC_CTRL spec_ctrl_inside
+    mov %rbx, %rax
+    mov %r11, %rdx
+2:  cmp $HYPERCALL_COUNT, %rax
     jae 1f
     mov CI_COUNTERS(%rsp), %rcx
     incl (%rcx,%rax,4)             /* struct counters begins with the hypercalls */
@@ -189,7 +290,8 @@ hypercall:
     jne 3f
 2:  mov %r10, %rcx
     lea hypercall_table(%rip), %rbx
-    call *(%rbx,%rax,8)
+    mov (%rbx,%rax,8), %rax
+    call __x86_indirect_thunk_rax
     mov %rax, R_rax(%rsp)
     jmp exit_to_guest
 1:  movq $-38, R_rax(%rsp)         /* ENOSYS */
@@ -220,6 +322,7 @@ user_syscall:
     swapgs
     mov V_CR3_KERNEL(%rcx), %rax
     mov %rax, %cr3
+    STAC
 w1: movq $GUEST_SS, -8(%rdx)
     mov 40(%rsp), %rax
 w2: mov %rax, -16(%rdx)
@@ -240,18 +343,21 @@ w7: mov %rax, -56(%rdx)
     jz 2f
     mov V_INFO(%rcx), %rax
     movb $1, 1(%rax)
-2:  mov V_SYSCALL_CALLBACK(%rcx), %rcx
+2:  CLAC
+    mov V_SYSCALL_CALLBACK(%rcx), %rcx
     sub $56, %rdx
     mov %rdx, 40(%rsp)
     mov $0x202, %r11d
     pop %rdx
     pop %rax
     mov 24(%rsp), %rsp
+    CLEAR_BUFFERS
     sysretq
 .irp n, 1, 2, 3, 4, 5, 6, 7
     FAULT_TO w\n, user_syscall_fault
 .endr
 user_syscall_fault:
+    CLAC
     pop %rdx
     pop %rax
     mov (%rsp), %rcx
@@ -272,6 +378,7 @@ fast_iret:
     shr $43, %rax
     cmp $0x1ffff0, %eax            /* the hypervisor's range */
     je slow_iret
+    STAC
 r1: testl $VGCF_IN_SYSCALL, 24(%r11)
     jnz slow_iret
 r2: push (%r11)                    /* rax */
@@ -289,6 +396,7 @@ r8: mov 48(%r11), %eax
     mov %rax, 40(%rsp)
     orl $0x202, 40(%rsp)
 r9: movzwl 40(%r11), %r11d
+    CLAC
     mov %r11d, 32(%rsp)
     movl $0, 36(%rsp)
     orl $3, 32(%rsp)
@@ -325,6 +433,7 @@ r9: movzwl 40(%r11), %r11d
 slow_iret_pop:
     add $24, %rsp
 slow_iret:
+    CLAC
     /* Faults arrive with zero to three words pushed: the frame is found from the top again. */
     or $(CPU_STACK_SIZE - 1), %rsp
     sub $(CPU_TAIL + 40 - 1), %rsp
@@ -344,6 +453,7 @@ syscall32_entry:
     push %rcx
     push $0
     SAVE_ALL
+    GUEST_LEFT
     mov %rsp, %rdi
     call pv_syscall32
     jmp exit_to_guest
@@ -352,12 +462,53 @@ syscall32_entry:
     .globl context_resume
 context_resume:
     GUEST_REGS %rsp
-    jmp *%rdi
+    jmp __x86_indirect_thunk_rdi
+
+    .text
+/*
+ * Indirect calls and jumps, ours and the compiler's (-mindirect-branch), go through one of these: a plain jump, one
+ * after lfence, or a return whose prediction leads into a loop (Intel, "Retpoline: a branch target injection mitigation").
+ */
+.irp reg, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+    .balign 32
+    .globl __x86_indirect_thunk_\reg
+__x86_indirect_thunk_\reg:
+    jmp *%\reg
+    int3
+.Lreturn_\reg:
+    call 2f
+1:  pause
+    lfence
+    jmp 1b
+2:  mov %\reg, (%rsp)
+    ret
+    int3
+.Lfence_\reg:
+    lfence
+    jmp *%\reg
+    int3
+    REPLACE __x86_indirect_thunk_\reg, ALT_RETPOLINE, 0xeb, .Lreturn_\reg - __x86_indirect_thunk_\reg - 2
+    REPLACE __x86_indirect_thunk_\reg, ALT_LFENCE, 0xeb, .Lfence_\reg - __x86_indirect_thunk_\reg - 2
+.endr
+
+/* void rsb_fill(void): the return stack predicts nothing that another domain's code left there. */
+    .globl rsb_fill
+rsb_fill:
+.rept 32
+    call 1f
+2:  pause
+    lfence
+    jmp 2b
+1:
+.endr
+    add $(32 * 8), %rsp
+    ret
 
 /* int guest_copy(void *dst, const void *src, size_t len): -EFAULT on a fault in either. Mostly a few words. */
     .balign 16
     .globl guest_copy
 guest_copy:
+    STAC
     mov %rdx, %rcx
     shr $5, %rcx
     jz 2f
@@ -397,9 +548,11 @@ c16: movb %al, (%rdi)
     inc %rdi
     dec %edx
     jnz 5b
-6:  xor %eax, %eax
+6:  CLAC
+    xor %eax, %eax
     ret
 guest_copy_fault:
+    CLAC
     mov $-14, %eax
     ret
 .irp n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
@@ -408,9 +561,11 @@ guest_copy_fault:
 /* int guest_zero(void *dst, size_t len) */
     .globl guest_zero
 guest_zero:
+    STAC
     mov %rsi, %rcx
     xor %eax, %eax
 z1: rep stosb
+    CLAC
     ret
     FAULT_TO z1, guest_copy_fault
 

@@ -16,6 +16,7 @@ void emit_offsets(void)
     /* From the end of guest_regs, where a syscall's stub leaves the stack pointer. */
     EMIT(CI_SCRATCH, offsetof(struct cpu_info, scratch) - sizeof(struct regs));
     EMIT(CI_COUNTERS, offsetof(struct cpu_info, counters));
+    EMIT(CI_XEN_CR3, offsetof(struct cpu_info, xen_cr3));
     EMIT(CI_SOFTIRQ, offsetof(struct cpu_info, softirq_pending));
     REG(rax);
     REG(rcx);

@@ -9,6 +9,7 @@
 #include "arch/fpu.h"
 #include "arch/msr.h"
 #include "arch/paging.h"
+#include "arch/protect.h"
 #include "arch/pv_desc.h"
 #include "arch/time.h"
 #include "arch/tlb.h"
@@ -108,8 +109,7 @@ void cpu_init_features(void)
 {
     cpu_write_cr4((cpu_read_cr4() & ~(1ul << 2)) | (1ul << 9) |
                   (1ul << 10)); /* OSFXSR, OSXMMEXCPT; TSD off */
-    if (cpu_cpuid(0, 0).a >= 7 && (cpu_cpuid(7, 0).b & (1u << 7)))
-        cpu_write_cr4(cpu_read_cr4() | 1ul << 20); /* SMEP */
+    protect_init_cpu();
     cpu_wrmsr(MSR_PAT, PAT_VALUE);
 }
 
@@ -245,6 +245,8 @@ void smp_init(void)
     for (unsigned int cpu = 1; cpu < n_cpus; cpu++) {
         int rc = desc_prepare(cpu);
 
+        if (rc == 0)
+            rc = xpti_prepare(cpu);
         if (rc || (rc = sched_cpu_init(cpu)) || !start_cpu(cpu, code, page))
             printk(LOG_ERR, "CPU %u (APIC %u) %s\n", cpu, apic_ids[cpu],
                    rc ? "is left: no memory" : "does not start");

@@ -24,8 +24,11 @@ void tlb_flush_all(void)
     uint64_t now = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
     uint64_t cr4 = cpu_read_cr4();
 
-    cpu_write_cr4(cr4 & ~CR4_PGE);
-    cpu_write_cr4(cr4);
+    if (likely(cr4 & CR4_PGE)) {
+        cpu_write_cr4(cr4 & ~CR4_PGE);
+        cpu_write_cr4(cr4);
+    } else /* page-table isolation: nothing is global */
+        cpu_write_cr3(cpu_read_cr3());
     __atomic_store_n(&tlb_cpu[cpu_number()].last, now, __ATOMIC_RELEASE);
 }
 

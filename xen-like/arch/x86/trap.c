@@ -4,6 +4,7 @@
 #include "counters.h"
 #include "arch/cpu.h"
 #include "arch/msr.h"
+#include "arch/protect.h"
 #include "arch/power.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
@@ -138,10 +139,12 @@ static void page_fault(struct vcpu *v, struct regs *regs)
                 return;
             va = v->arch.ldt_base + (va - PERDOMAIN_LDT(v->id)); /* where the guest has its table */
         }
-    } else if ((v->arch.flags & VCPU_KERNEL_MODE) &&
-               (error & (PF_PRESENT | PF_WRITE | PF_RSVD)) == (PF_PRESENT | PF_WRITE) &&
-               (v->domain->vm_assist & (1ul << VMASST_TYPE_writable_pagetables)) &&
-               pv_emulate_pt_write(v, va, regs))
+    } else if (unlikely(protect_smap_misfired(va, error)))
+        return;
+    else if ((v->arch.flags & VCPU_KERNEL_MODE) &&
+             (error & (PF_PRESENT | PF_WRITE | PF_RSVD)) == (PF_PRESENT | PF_WRITE) &&
+             (v->domain->vm_assist & (1ul << VMASST_TYPE_writable_pagetables)) &&
+             pv_emulate_pt_write(v, va, regs))
         return;
     pv_inject_page_fault(regs, va, error);
 }

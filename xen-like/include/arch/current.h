@@ -18,7 +18,8 @@ struct cpu_info {
     uint32_t cpu;              /* this CPU's number */
     uint32_t softirq_pending;  /* bits; other CPUs set them too: changed atomically */
     struct counters *counters; /* this CPU's */
-    /* The size keeps the end of guest_regs 16-byte aligned: it is TSS.rsp0. */
+    uint64_t xen_cr3;  /* page-table isolation: what an entry loads, 0 in the hypervisor (xpti.c) */
+    uint64_t reserved; /* keeps the end of guest_regs 16-byte aligned: it is TSS.rsp0 */
 };
 
 static inline struct cpu_info *cpu_info(void)

@@ -3,23 +3,27 @@
 #ifndef CORBEL_ARCH_MSR_H
 #define CORBEL_ARCH_MSR_H
 
-#define MSR_TSC            0x10
-#define MSR_APIC_BASE      0x1b
-#define MSR_BIOS_SIGN_ID   0x8b
-#define MSR_MTRRCAP        0xfe
-#define MSR_SYSENTER_CS    0x174
-#define MSR_MCG_STATUS     0x17a
-#define MSR_MISC_ENABLE    0x1a0
-#define MSR_PAT            0x277
-#define MSR_EFER           0xc0000080
-#define MSR_STAR           0xc0000081
-#define MSR_LSTAR          0xc0000082
-#define MSR_CSTAR          0xc0000083
-#define MSR_SYSCALL_MASK   0xc0000084
-#define MSR_FS_BASE        0xc0000100
-#define MSR_GS_BASE        0xc0000101
-#define MSR_KERNEL_GS_BASE 0xc0000102
-#define MSR_TSC_AUX        0xc0000103
+#define MSR_TSC               0x10
+#define MSR_APIC_BASE         0x1b
+#define MSR_SPEC_CTRL         0x48
+#define MSR_PRED_CMD          0x49
+#define MSR_BIOS_SIGN_ID      0x8b
+#define MSR_MTRRCAP           0xfe
+#define MSR_ARCH_CAPABILITIES 0x10a
+#define MSR_FLUSH_CMD         0x10b
+#define MSR_SYSENTER_CS       0x174
+#define MSR_MCG_STATUS        0x17a
+#define MSR_MISC_ENABLE       0x1a0
+#define MSR_PAT               0x277
+#define MSR_EFER              0xc0000080
+#define MSR_STAR              0xc0000081
+#define MSR_LSTAR             0xc0000082
+#define MSR_CSTAR             0xc0000083
+#define MSR_SYSCALL_MASK      0xc0000084
+#define MSR_FS_BASE           0xc0000100
+#define MSR_GS_BASE           0xc0000101
+#define MSR_KERNEL_GS_BASE    0xc0000102
+#define MSR_TSC_AUX           0xc0000103
 
 /* Entries 0-7: WB, WT, UC-, UC, WC, WP, UC, UC: the layout the PV ABI promises guests. */
 #define PAT_VALUE 0x050100070406ull

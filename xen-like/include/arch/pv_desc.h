@@ -37,6 +37,14 @@ void desc_init_idt(void);
 int desc_prepare(unsigned int cpu);
 /* Loads them into this CPU, with the MSRs of the syscall instruction. */
 void desc_init(void);
+/* The address ranges of `cpu` that an entry from a guest touches before it has the hypervisor's
+ * tables: stack, syscall stubs, TSS, IDT. */
+struct desc_ranges {
+    struct {
+        uint64_t start, end;
+    } range[4];
+};
+void desc_entry_ranges(unsigned int cpu, struct desc_ranges *out);
 /* PTE of this CPU's reserved GDT page, for the window of the vCPU it is about to run. */
 uint64_t desc_reserved_pte(void);
 

@@ -38,6 +38,7 @@ void trap_from_hypervisor(struct regs *regs);
 void pv_deliver_event(struct regs *regs);
 void pv_failsafe(struct regs *regs);
 void pv_syscall_fault(void);
+void pv_user_syscall(struct regs *regs);
 void pv_syscall32(struct regs *regs);
 
 /*

@@ -121,7 +121,7 @@ start64:
     mov %eax, %ss
     mov %eax, %fs
     mov %eax, %gs
-    lea cpu0_stack + CPU_STACK_SIZE - 200(%rip), %rsp
+    lea cpu0_stack + CPU_STACK_SIZE - CPU_TAIL - R_SIZE(%rip), %rsp
     mov %ebp, %edi
     mov %esi, %esi                 /* second argument: information, zero-extended */
     xor %ebp, %ebp

@@ -4,6 +4,7 @@
 #include "arch/pv_mm.h"
 #include "arch/tlb.h"
 #include "arch/cpu.h"
+#include "arch/protect.h"
 #include "arch/pv_desc.h"
 #include "console.h"
 #include "guest.h"
@@ -56,7 +57,7 @@ int pv_new_baseptr(struct vcpu *v, mfn_t l4)
     if (rc)
         return rc;
     v->arch.cr3_kernel = next;
-    tlb_load_cr3(next);
+    pv_load_cr3(v);
     if (v->arch.ldt_mapped)
         pv_ldt_unmap(v);
     page_put_table(v, mfn_to_page(paddr_to_mfn(old)));
@@ -81,6 +82,7 @@ static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
             return rc;
     }
     v->arch.cr3_user = mfn_to_paddr(MFN(op->arg1.mfn));
+    xpti_forget();
     if (old)
         page_put_table(v, mfn_to_page(paddr_to_mfn(old)));
     return 0;

@@ -146,6 +146,19 @@ void pv_syscall_fault(void)
                  v->arch.kernel_sp);
 }
 
+void pv_user_syscall(struct regs *regs)
+{
+    struct vcpu *v = current;
+
+    if (!v->arch.syscall_callback) {
+        pv_syscall_fault();
+        return;
+    }
+    struct bounce b = {.rip = v->arch.syscall_callback,
+                       .mask_events = v->arch.flags & VCPU_SYSCALL_MASKS};
+    bounce_to_kernel(v, regs, &b);
+}
+
 void pv_syscall32(struct regs *regs)
 {
     struct vcpu *v = current;

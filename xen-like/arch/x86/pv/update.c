@@ -3,6 +3,7 @@
 #include "arch/pv_mm.h"
 #include "arch/tlb.h"
 #include "arch/cpu.h"
+#include "arch/protect.h"
 #include "arch/trap.h"
 #include "console.h"
 
@@ -49,6 +50,8 @@ static int update_table(struct vcpu *v, struct domain *d, uint64_t *slot, uint64
         val |= PTE_U;
         if (((old ^ val) & (PTE_ADDR | PTE_P)) == 0) {
             *slot = val;
+            if (level == 4)
+                xpti_l4_changed(d);
             return 0;
         }
         int rc = page_get_table(d, paddr_to_mfn(val & PTE_ADDR), (uint64_t)(level - 1) << 60, true);
@@ -56,6 +59,8 @@ static int update_table(struct vcpu *v, struct domain *d, uint64_t *slot, uint64
             return rc;
     }
     *slot = val;
+    if (level == 4)
+        xpti_l4_changed(d);
     if (old & PTE_P)
         page_put_table(v, mfn_to_page(paddr_to_mfn(old & PTE_ADDR)));
     return 0;
@@ -96,5 +101,6 @@ uint64_t *pv_walk_l1(const struct vcpu *v, uint64_t va, struct page_info **pt)
 
 void pv_load_cr3(struct vcpu *v)
 {
+    xpti_forget();
     tlb_load_cr3(v->arch.flags & VCPU_KERNEL_MODE ? v->arch.cr3_kernel : v->arch.cr3_user);
 }
