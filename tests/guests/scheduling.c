@@ -268,9 +268,9 @@ BEHAVIOUR(vcpu_arguments, "vcpu_op knows this vCPU only, and refuses what it doe
     struct vcpu_register_vcpu_info info = {.mfn = 0, .offset = 4000};
 
     EXPECT(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 0, 0), 1);
-    EXPECT(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0), -XEN_ENOENT);
+    EXPECT(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 200, 0), -XEN_ENOENT);
     EXPECT(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 0xffffffff, 0), -XEN_ENOENT);
-    EXPECT(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 1, arg(&timer)),
+    EXPECT(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 200, arg(&timer)),
            -XEN_ENOENT);
     EXPECT(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, 0x1000), -XEN_EFAULT);
     EXPECT(hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, arg(&info)), -XEN_EINVAL);

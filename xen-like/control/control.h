@@ -12,6 +12,14 @@
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
 
+/*
+ * Control operations (domctl, sysctl, platform_op) are done one at a time. False when another CPU
+ * does one: the caller has its guest issue the call again rather than wait, since the one who has
+ * the lock may be waiting for the caller's domain to pause.
+ */
+bool control_begin(void);
+void control_end(void);
+
 /* Fills what tools see of a domain. */
 void control_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info);
 

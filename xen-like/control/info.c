@@ -5,6 +5,20 @@
 #include "guest.h"
 #include "lib/string.h"
 
+/* One control operation at a time: lists of domains, sets of vCPUs and machine settings stay still
+ * in it. */
+static struct spinlock control_lock = SPINLOCK_INIT(RANK_DOMCTL);
+
+bool control_begin(void)
+{
+    return spin_trylock(&control_lock);
+}
+
+void control_end(void)
+{
+    spin_unlock(&control_lock);
+}
+
 /* Bits of a guest physical address: CPUID 0x80000008, guest's if told apart, else the machine's. */
 static uint8_t guest_address_bits(void)
 {

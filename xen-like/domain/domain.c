@@ -13,7 +13,7 @@
 #include "lib/string.h"
 
 struct domain *dom0, *dom_io, *dom_xen;
-static struct list_node domain_list = LIST_INIT(domain_list);
+static struct domain *domain_list; /* by id: tools walk it so */
 static struct spinlock domain_list_lock = SPINLOCK_INIT(RANK_DOMAIN_LIST);
 /* The same domains by id, in leaves made as ids come to be used. */
 #define IDS_PER_LEAF 256u
@@ -38,15 +38,26 @@ struct domain *domain_find(domid_t id)
 struct domain *domain_get_by_id(domid_t id)
 {
     struct domain *d = domain_find(id);
-    if (d)
-        domain_get(d);
-    return d;
+
+    return d && domain_try_get(d) ? d : NULL;
 }
 
+/* Writers hold domain_list_lock. A reader may stand on an entry that is taken out meanwhile: its
+ * next stays. */
 struct domain *domain_next(const struct domain *d)
 {
-    struct list_node *n = d ? d->all.next : domain_list.next;
-    return n == &domain_list ? NULL : list_entry(n, struct domain, all);
+    return __atomic_load_n(d ? &d->next_by_id : &domain_list, __ATOMIC_ACQUIRE);
+}
+
+bool domain_try_get(struct domain *d)
+{
+    unsigned int n = __atomic_load_n(&d->refcount, __ATOMIC_RELAXED);
+
+    while (n)
+        if (__atomic_compare_exchange_n(&d->refcount, &n, n + 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return true;
+    return false;
 }
 
 void domain_get(struct domain *d)
@@ -62,18 +73,11 @@ static unsigned int domain_order(void)
     return order;
 }
 
-static void domain_free(struct domain *d)
+void domain_free(struct domain *d)
 {
     struct vcpu *v;
 
     TRACE(TRC_DOM0_DOM_REM, d->id);
-    /* Listed to the end: while somebody maps its memory it is a zombie whose id is taken. */
-    spin_lock(&domain_list_lock);
-    list_remove(&d->all);
-    if (d->id < DOMID_LIMIT && by_id[d->id / IDS_PER_LEAF] &&
-        by_id[d->id / IDS_PER_LEAF][d->id % IDS_PER_LEAF] == d)
-        WRITE_ONCE(by_id[d->id / IDS_PER_LEAF][d->id % IDS_PER_LEAF], NULL);
-    spin_unlock(&domain_list_lock);
     for (unsigned int i = n_domain_rooms; i-- > 0;)
         if (domain_rooms[i]->free)
             domain_rooms[i]->free(d);
@@ -89,10 +93,33 @@ static void domain_free(struct domain *d)
     mm_free_pages(d, domain_order());
 }
 
+/* Where a listed domain stands by its id; the leaf is there. */
+static struct domain **id_slot(domid_t id)
+{
+    return &by_id[id / IDS_PER_LEAF][id % IDS_PER_LEAF];
+}
+
+static void domain_unlink(struct domain *d)
+{
+    struct domain **link = &domain_list;
+
+    spin_lock(&domain_list_lock);
+    while (*link && *link != d)
+        link = &(*link)->next_by_id;
+    if (*link) {
+        __atomic_store_n(link, d->next_by_id, __ATOMIC_RELEASE);
+        __atomic_store_n(id_slot(d->id), NULL, __ATOMIC_RELEASE);
+    }
+    spin_unlock(&domain_list_lock);
+}
+
 void domain_put(struct domain *d)
 {
-    if (__atomic_sub_fetch(&d->refcount, 1, __ATOMIC_ACQ_REL) == 0)
-        domain_free(d);
+    if (__atomic_sub_fetch(&d->refcount, 1, __ATOMIC_ACQ_REL))
+        return;
+    /* Listed to the end: while somebody maps its memory it is a zombie whose id is taken. */
+    domain_unlink(d);
+    domain_reap(d);
 }
 
 static struct domain *domain_alloc(domid_t id)
@@ -102,7 +129,6 @@ static struct domain *domain_alloc(domid_t id)
         return NULL;
     d->id = id;
     d->refcount = 1;
-    list_init(&d->all);
     spin_lock_init(&d->lock, RANK_DOMAIN);
     spin_lock_init(&d->page_lock, RANK_PAGE);
     spin_lock_init(&d->pause_lock, RANK_PAUSE);
@@ -126,17 +152,24 @@ static bool make_leaf(domid_t id)
     return READ_ONCE(*slot);
 }
 
-/* Keeps the list sorted: tools walk it by id. */
-static void domain_link(struct domain *d)
+/* Keeps the list sorted. -EEXIST: another CPU was faster. */
+static int domain_link(struct domain *d)
 {
-    struct list_node *n;
+    struct domain **link = &domain_list;
+    int rc = 0;
 
-    list_for_each (n, &domain_list) {
-        if (list_entry(n, struct domain, all)->id > d->id)
-            break;
+    spin_lock(&domain_list_lock);
+    while (*link && (*link)->id < d->id)
+        link = &(*link)->next_by_id;
+    if (*link && (*link)->id == d->id) {
+        rc = -EEXIST;
+    } else {
+        d->next_by_id = *link;
+        __atomic_store_n(link, d, __ATOMIC_RELEASE);
+        __atomic_store_n(id_slot(d->id), d, __ATOMIC_RELEASE);
     }
-    list_insert_before(n, &d->all);
-    WRITE_ONCE(by_id[d->id / IDS_PER_LEAF][d->id % IDS_PER_LEAF], d);
+    spin_unlock(&domain_list_lock);
+    return rc;
 }
 
 void domain_create_system(void)
@@ -176,9 +209,8 @@ int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags,
     if ((rc = evtchn_set_limit(d, max_evtchn_port)) ||
         (rc = grant_table_set_limits(d, max_grant_frames, max_maptrack_frames)))
         goto fail;
-    spin_lock(&domain_list_lock);
-    domain_link(d);
-    spin_unlock(&domain_list_lock);
+    if ((rc = domain_link(d)))
+        goto fail;
     TRACE(TRC_DOM0_DOM_ADD, id);
     *out = d;
     return 0;
@@ -198,7 +230,10 @@ int domain_kill(struct domain *d)
     if (d->is_dead)
         return 0;
     if (!d->is_dying) {
+        /* Whoever gives it pages looks under this lock. */
+        spin_lock(&d->page_lock);
         d->is_dying = true;
+        spin_unlock(&d->page_lock);
         page_claim(d, 0);
         domain_pause(d);
         for_each_vcpu (d, v) {

@@ -100,6 +100,9 @@ int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset)
 {
     struct page_info *pg;
 
+    /* Another's may only be moved while it is down. */
+    if (v != current && !(READ_ONCE(v->pause_flags) & VPF_DOWN))
+        return -EINVAL;
     if (v->vcpu_info_page || offset > PAGE_SIZE - sizeof(vcpu_info_t) || (offset & 7))
         return -EINVAL;
     int rc = page_get_from_gfn(v->domain, GFN(mfn), true, &pg);

@@ -99,7 +99,7 @@ void grant_put_page(struct page_info *page, unsigned int how);
 /* --- maptrack.c --- */
 /* A fresh handle, or HANDLE_NONE at the domain's limit or without memory. */
 grant_handle_t grant_handle_take(struct grant_table *t);
-/* Gives a taken handle its mapping; takes a reference to `owner`. */
+/* Gives a taken handle its mapping, which takes over a reference to `owner` from the caller. */
 void grant_handle_publish(struct grant_table *t, grant_handle_t handle, struct domain *owner,
                           grant_ref_t ref, unsigned int flags);
 /* Makes a published handle the caller's, with its contents in *mapping. False: there is no such

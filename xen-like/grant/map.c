@@ -37,7 +37,8 @@ static void release(struct domain *owner, grant_ref_t ref, unsigned int flags)
         grant_put_page(page, how_of(flags));
 }
 
-/* Pins the grant and makes the host mapping; `handle` is ours to publish. */
+/* Pins the grant and makes the host mapping; `handle` is ours to publish, with the reference to
+ * `owner` we came with. */
 static int16_t map_into(struct grant_table *mine, grant_handle_t handle, struct domain *owner,
                         struct gnttab_map_grant_ref *op)
 {
@@ -45,12 +46,16 @@ static int16_t map_into(struct grant_table *mine, grant_handle_t handle, struct 
     int status = grant_pin(owner, op->ref, current->domain->id, pins_of(op->flags),
                            how_of(op->flags), &page);
 
-    if (status != GNTST_okay)
+    if (status != GNTST_okay) {
+        domain_put(owner);
         return (int16_t)status;
+    }
+    page_flag_set(page, PGF_FOREIGN);
     if (op->flags & GNTMAP_host_map)
         status = arch_grant_map(op->host_addr, page_to_mfn(page), op->flags);
     if (status != GNTST_okay) {
         release(owner, op->ref, op->flags);
+        domain_put(owner);
         return (int16_t)status;
     }
     grant_handle_publish(mine, handle, owner, op->ref, op->flags);
@@ -76,7 +81,8 @@ static int16_t map_one(struct gnttab_map_grant_ref *op)
     handle = grant_handle_take(mine);
     if (handle == HANDLE_NONE)
         return GNTST_no_space;
-    status = map_into(mine, handle, owner, op);
+    /* The mapping's reference; a domain whose last one is gone is not mapped from any more. */
+    status = domain_try_get(owner) ? map_into(mine, handle, owner, op) : GNTST_bad_domain;
     if (status != GNTST_okay)
         grant_handle_return(mine, handle, 0);
     return status;
@@ -109,29 +115,52 @@ static int16_t remove_parts(const struct grant_unmap *op, const struct grant_map
     return GNTST_okay;
 }
 
-static int16_t unmap_one(const struct grant_unmap *op)
+/* What one operation removed from page tables, still counted for until no TLB holds it. */
+struct unmapped {
+    struct grant_mapping m;
+    grant_handle_t handle;
+    unsigned int removed; /* GNTMAP_*_map */
+    bool is_last;         /* nothing is left of the mapping: the handle becomes free */
+};
+
+static int16_t unmap_one(const struct grant_unmap *op, struct unmapped *u)
 {
     struct grant_table *mine = current->domain->grants;
-    struct grant_mapping m;
-    unsigned int removed, left;
     int16_t status;
 
-    if (!grant_handle_claim(mine, op->handle, &m))
+    u->removed = 0;
+    u->handle = op->handle;
+    u->is_last = false;
+    if (!grant_handle_claim(mine, op->handle, &u->m))
         return GNTST_bad_handle;
-    status = remove_parts(op, &m, &removed);
+    status = remove_parts(op, &u->m, &u->removed);
     COUNT(grants_unmapped);
-    TRACE(TRC_MEM_PAGE_GRANT_UNMAP, m.owner->id);
-    if (removed)
-        release(m.owner, m.ref, removed | (m.flags & GNTMAP_readonly));
-    left = m.flags & ~removed;
-    grant_handle_return(mine, op->handle, left & MAP_PARTS ? left : 0);
+    TRACE(TRC_MEM_PAGE_GRANT_UNMAP, u->m.owner->id);
+    unsigned int left = u->m.flags & ~u->removed;
+
+    u->is_last = !(left & MAP_PARTS);
+    if (!u->is_last)
+        grant_handle_return(mine, op->handle, left);
     return status;
+}
+
+static void unmap_finish(const struct unmapped *u)
+{
+    if (u->removed)
+        release(u->m.owner, u->m.ref, u->removed | (u->m.flags & GNTMAP_readonly));
+    if (u->is_last)
+        grant_handle_return(current->domain->grants, u->handle, 0);
 }
 
 void grant_unmap_batch(struct grant_unmap *ops, unsigned int n)
 {
+    struct unmapped unmapped[GRANT_BATCH];
+
     for (unsigned int i = 0; i < n; i++)
-        ops[i].status = unmap_one(&ops[i]);
+        ops[i].status = unmap_one(&ops[i], &unmapped[i]);
+    arch_grant_flush_others(); /* once for all of them */
+    for (unsigned int i = 0; i < n; i++)
+        unmap_finish(&unmapped[i]);
 }
 
 int grant_release_mappings(struct domain *d)

@@ -44,7 +44,6 @@ grant_handle_t grant_handle_take(struct grant_table *t)
 void grant_handle_publish(struct grant_table *t, grant_handle_t handle, struct domain *owner,
                           grant_ref_t ref, unsigned int flags)
 {
-    domain_get(owner);
     spin_lock(&t->handle_lock);
     *mapping_of(t, handle) =
         (struct grant_mapping){.owner = owner, .ref = ref, .flags = (uint16_t)flags};

@@ -71,7 +71,10 @@ int64_t hc_domctl(HC_ARGS)
         return -EPERM;
     if (!row->act)
         return -ENOSYS;
+    if (!control_begin())
+        return hypercall_wait(__HYPERVISOR_domctl, a1, a2, a3, a4, a5);
     rc = row->act(d, &op);
+    control_end();
     if (rc == -ERESTART_HYPERCALL)
         return hypercall_restart(__HYPERVISOR_domctl, a1, a2, a3, a4, a5);
     if (rc == 0 && (row->flags & WRITES_BACK) && guest_write(a1, &op, sizeof(op)))

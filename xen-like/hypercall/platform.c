@@ -8,6 +8,7 @@
 #include "arch/cpu.h"
 #include "arch/power.h"
 #include "arch/vcpu_areas.h"
+#include "control/control.h"
 #include "domain.h"
 #include "efi.h"
 #include "guest.h"
@@ -312,9 +313,7 @@ static const struct platform_call {
 };
 
 /* a1 = address of struct xen_platform_op. */
-int64_t hc_platform_op(uint64_t a1, uint64_t a2 __attribute__((unused)),
-                       uint64_t a3 __attribute__((unused)), uint64_t a4 __attribute__((unused)),
-                       uint64_t a5 __attribute__((unused)))
+int64_t hc_platform_op(HC_ARGS)
 {
     xen_platform_op_t op;
 
@@ -326,7 +325,11 @@ int64_t hc_platform_op(uint64_t a1, uint64_t a2 __attribute__((unused)),
         return -EPERM;
     if (op.cmd >= ARRAY_SIZE(calls) || !calls[op.cmd].fn)
         return -ENOSYS;
+    if (!control_begin())
+        return hypercall_wait(__HYPERVISOR_platform_op, a1, a2, a3, a4, a5);
     int rc = calls[op.cmd].fn(&op);
+
+    control_end();
 
     if (rc >= 0 && calls[op.cmd].has_results && guest_write(a1, &op, sizeof(op)))
         rc = -EFAULT;

@@ -121,12 +121,15 @@ static int64_t initialise(struct vcpu *v, uint64_t arg)
 
     if (v->domain->vcpu[0] == NULL || v == current)
         return -EINVAL;
-    if (v->is_initialised)
-        return -EEXIST;
     ctx = mm_alloc(sizeof(*ctx));
     if (!ctx)
         return -ENOMEM;
-    rc = guest_read(ctx, arg, sizeof(*ctx)) ? -EFAULT : arch_vcpu_set_context(v, ctx);
+    spin_lock(&v->domain->lock); /* two vCPUs may bring up the same third */
+    if (v->is_initialised)
+        rc = -EEXIST;
+    else
+        rc = guest_read(ctx, arg, sizeof(*ctx)) ? -EFAULT : arch_vcpu_set_context(v, ctx);
+    spin_unlock(&v->domain->lock);
     mm_free(ctx);
     if (rc == -ERESTART_HYPERCALL)
         return hypercall_restart(__HYPERVISOR_vcpu_op, VCPUOP_initialise, v->id, arg, 0, 0);

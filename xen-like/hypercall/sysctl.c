@@ -18,7 +18,6 @@ int64_t hc_sysctl(HC_ARGS)
     struct xen_sysctl op;
     int rc;
 
-    (void)a2, (void)a3, (void)a4, (void)a5;
     if (guest_read(&op, a1, sizeof(op)))
         return -EFAULT;
     if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
@@ -27,7 +26,10 @@ int64_t hc_sysctl(HC_ARGS)
         return -EPERM;
     if (op.cmd >= ARRAY_SIZE(sysctls) || !sysctls[op.cmd])
         return -ENOSYS;
+    if (!control_begin())
+        return hypercall_wait(__HYPERVISOR_sysctl, a1, a2, a3, a4, a5);
     rc = sysctls[op.cmd](&op);
+    control_end();
     if (rc == 0 && guest_write(a1, &op, sizeof(op)))
         return -EFAULT;
     return rc;

@@ -85,12 +85,16 @@ struct domain {
     bool is_dead;                   /* torn down; freed with the last reference */
     xen_domain_handle_t handle;
     uint32_t ssidref;
-    uint32_t createflags; /* XEN_DOMCTL_CDF_* */
-    struct list_node all; /* in the list of all domains, by id */
-    struct spinlock lock; /* RANK_DOMAIN: life, vCPU set */
+    uint32_t createflags;      /* XEN_DOMCTL_CDF_* */
+    struct domain *next_by_id; /* in the list of all domains; read without a lock */
+    struct domain *next_dead;  /* domain/reap.c */
+    struct cpumask unseen_by;  /* domain/reap.c: CPUs that may still look at it */
+    struct spinlock lock;      /* RANK_DOMAIN: life, vCPU set */
 
-    struct spinlock page_lock; /* RANK_PAGE: the five below */
+    struct spinlock page_lock; /* RANK_PAGE: the six below */
     struct page_list pages;
+    struct page_list
+        relinquished; /* of a dying domain: allocation dropped, others hold them still */
     uint64_t n_pages; /* frames owned and counted */
     uint64_t max_pages;
     unsigned int n_shared_pages;
@@ -155,10 +159,17 @@ int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset);
 /* By id, taking a reference; NULL when there is none. DOMID_SELF is the caller's. Undone by
  * domain_put. */
 struct domain *domain_get_by_id(domid_t id);
-/* Like it, without a reference: valid until the caller returns to its guest or yields. */
+/* Like it, without a reference: valid until this CPU returns to a guest or idles (domain/reap.c).
+ */
 struct domain *domain_find(domid_t id);
 void domain_get(struct domain *d);
+/* False when the last reference is gone already. */
+bool domain_try_get(struct domain *d);
+/* May be called anywhere: the last reference's domain is freed later, when no CPU can be looking at
+ * it. */
 void domain_put(struct domain *d);
+/* The softirq's part of that (domain/reap.c). */
+void domain_reap_softirq(void);
 /* Iteration in id order: pass NULL first; NULL at the end. */
 struct domain *domain_next(const struct domain *d);
 #define for_each_domain(d) for ((d) = domain_next(NULL); (d); (d) = domain_next(d))

@@ -17,6 +17,9 @@
  * arguments once pending work (interrupts, other vCPUs) was served. Works inside multicall too.
  */
 int64_t hypercall_restart(unsigned int nr, HC_ARGS);
+/* The same for a call that cannot go on because of another CPU: softirqs and requests are served in
+ * between. */
+int64_t hypercall_wait(unsigned int nr, HC_ARGS);
 /* Opens an interrupt window and tells whether softirq work is waiting; call it every few hundred
  * steps. */
 bool hypercall_preempt_check(void);

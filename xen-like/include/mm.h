@@ -28,9 +28,24 @@ struct page_info {
     uint8_t order;        /* free pages: buddy order */
     uint8_t flags;        /* PGF_* */
 };
-#define PGF_RAM           1 /* frame is RAM the allocator knows */
-#define PGF_FREE          2 /* head of a free buddy block */
-#define PGF_PARTIAL_CHILD 4 /* PARTIAL table: the entry at n_validated - 1 is half dropped */
+#define PGF_RAM           1  /* frame is RAM the allocator knows */
+#define PGF_FREE          2  /* head of a free buddy block */
+#define PGF_PARTIAL_CHILD 4  /* PARTIAL table: the entry at n_validated - 1 is half dropped */
+#define PGF_FOREIGN       8  /* another domain than the owner has mapped it at some time */
+#define PGF_RELINQUISHED  16 /* in the list d->relinquished */
+
+/* Flags that change while others use the page. */
+static inline void page_flag_set(struct page_info *pg, uint8_t flag)
+{
+    if (!(pg->flags & flag))
+        __atomic_fetch_or(&pg->flags, flag, __ATOMIC_SEQ_CST);
+}
+
+static inline void page_flag_clear(struct page_info *pg, uint8_t flag)
+{
+    if (pg->flags & flag)
+        __atomic_fetch_and(&pg->flags, (uint8_t)~flag, __ATOMIC_SEQ_CST);
+}
 
 struct page_list {
     uint32_t head, tail; /* frame numbers, 0 = empty */
@@ -126,6 +141,8 @@ bool page_get(struct page_info *pg, const struct domain *d);
 struct domain *page_get_owner(struct page_info *pg);
 /* Drops a reference; the last one returns the page to the heap (and to its owner's accounting). */
 void page_put(struct page_info *pg);
+/* The part of page_put for whoever took the count to zero. */
+void page_put_last(struct page_info *pg);
 /*
  * Gives 2^order fresh frames to `d`: counts them, links them in d's list, count = 1 | ALLOCATED.
  * -ENOMEM over d->max_pages, -EINVAL when d is dying. Takes d->page_lock.
@@ -136,6 +153,8 @@ int page_assign(struct domain *d, struct page_info *pg, unsigned int order);
 int page_claim(struct domain *d, uint64_t n);
 /* heap_alloc_pages + page_assign. NULL when out of memory or over the domain's maximum. */
 struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned int flags);
+/* Moves a page between two of its owner's lists; page_lock held. */
+void page_list_move(struct page_list *from, struct page_list *to, struct page_info *pg);
 /* Drops the ALLOCATED reference if it is still there (balloon out, destroy). */
 void page_release_allocation(struct page_info *pg);
 /*

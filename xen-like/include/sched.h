@@ -55,7 +55,14 @@ void sched_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
 int sched_set_affinity(struct vcpu *v, const struct cpumask *cpus);
 
 /* --- softirqs: work noticed in interrupts or hypercalls, done before returning to a guest --- */
-enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHEDULE, SOFTIRQ_CONSOLE, SOFTIRQ_TRACE, SOFTIRQ_COUNT };
+enum softirq {
+    SOFTIRQ_TIMER,
+    SOFTIRQ_SCHEDULE,
+    SOFTIRQ_CONSOLE,
+    SOFTIRQ_TRACE,
+    SOFTIRQ_REAP,
+    SOFTIRQ_COUNT
+};
 void softirq_raise(enum softirq s);
 /* The same on another CPU, which is made to look. */
 void softirq_raise_on(unsigned int cpu, enum softirq s);

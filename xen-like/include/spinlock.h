@@ -19,12 +19,14 @@ enum lock_rank {
     RANK_EVENT = 50,       /* ties between event channels, one lock for the machine */
     RANK_EVENT2 = 51,      /* one domain's port table */
     RANK_PAGE = 60,        /* a domain's page lists and accounting */
+    RANK_CLAIM = 62,       /* promises of memory, one lock for the machine */
     RANK_EVENT_QUEUE = 65, /* one domain's FIFO event queues */
     RANK_PAUSE = 67,       /* a domain's pause counts */
     RANK_SCHED = 70,       /* a run queue; one at a time */
     RANK_TIMER = 80,       /* a CPU's timer queue; one at a time */
     RANK_DOMAIN_LIST =
         85,             /* the list of all domains; a last reference may go under any lock above */
+    RANK_DEAD = 86,     /* domains waiting to be freed */
     RANK_HEAP = 90,     /* the buddy allocator */
     RANK_CALL = 95,     /* a call on other CPUs */
     RANK_CONSOLE = 100, /* the log ring */
@@ -47,6 +49,8 @@ static inline void spin_lock_init(struct spinlock *l, enum lock_rank rank)
 /* While it waits it serves other CPUs' requests (arch/smp.h): who holds the lock may wait for us.
  */
 void spin_lock(struct spinlock *l);
+/* Takes a free lock; false when another CPU has it or waits for it. */
+bool spin_trylock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include "mm.h"
 #include "arch/paging.h"
+#include "arch/smp.h"
 #include "arch/tlb.h"
 #include "console.h"
 #include "spinlock.h"
@@ -21,11 +22,6 @@ static uint32_t free_head[N_ZONES][HEAP_MAX_ORDER + 1];
 static uint64_t zones_with_blocks;
 static uint32_t orders_with_blocks[N_ZONES];
 static uint64_t n_free, n_total;
-/* The tlb_clock when a frame was last freed: a new owner must not meet the old one's TLB entries.
- */
-static uint32_t last_free_clock;
-static bool freed_since_flush;
-
 static unsigned int zone_of(uint64_t mfn)
 {
     return 64 - __builtin_clzl(mfn);
@@ -96,6 +92,30 @@ static uint64_t take_block(unsigned int order, unsigned int top)
     return 0;
 }
 
+/*
+ * A new owner must not meet the old one's TLB entries. `type` of a free frame that guests could
+ * reach is FREED_STAMPED with the stamp of its end. In a block the youngest is the one that counts.
+ */
+#define FREED_STAMPED (1ull << 32)
+
+static void forget_translations(uint64_t mfn, unsigned int order)
+{
+    uint32_t now = tlb_stamp(), youngest = 0;
+    bool any = false;
+
+    for (uint64_t i = 0; i < 1ul << order; i++) {
+        uint64_t freed = frame_table[mfn + i].type;
+
+        if (!(freed & FREED_STAMPED))
+            continue;
+        if (!any || now - (uint32_t)freed < now - youngest)
+            youngest = (uint32_t)freed;
+        any = true;
+    }
+    if (any)
+        tlb_flush_since(&cpu_online_map, youngest);
+}
+
 struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, unsigned int flags)
 {
     unsigned int top = N_ZONES - 1;
@@ -110,18 +130,15 @@ struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, u
     uint64_t mfn = take_block(order, top);
     if (mfn)
         n_free -= 1ul << order;
-    bool flush = mfn && freed_since_flush && last_free_clock == tlb_clock;
-    if (flush)
-        freed_since_flush = false;
     spin_unlock(&heap_lock);
-    if (flush)
-        tlb_flush_all();
     if (!mfn)
         return NULL;
+    forget_translations(mfn, order);
     for (uint64_t i = 0; i < 1ul << order; i++) {
         struct page_info *pg = frame_table + mfn + i;
         ASSERT(pg->count == 0);
         pg->type = 0;
+        pg->flags = PGF_RAM;
         pg->n_validated = 0;
         pg->owner_frame = 0;
     }
@@ -141,8 +158,11 @@ void heap_free_pages(struct page_info *pg, unsigned int order)
     spin_lock(&heap_lock);
     n_free += 1ul << order;
     for (uint64_t i = 0; i < 1ul << order; i++) {
-        frame_table[mfn + i].count = 0;
-        frame_table[mfn + i].owner_frame = 0;
+        struct page_info *frame = frame_table + mfn + i;
+
+        frame->type = frame->owner_frame || frame->type ? FREED_STAMPED | tlb_stamp() : 0;
+        frame->count = 0;
+        frame->owner_frame = 0;
     }
     while (order < HEAP_MAX_ORDER) {
         uint64_t buddy = mfn ^ (1ul << order);
@@ -156,8 +176,6 @@ void heap_free_pages(struct page_info *pg, unsigned int order)
         order++;
     }
     block_link(mfn, order);
-    last_free_clock = tlb_clock;
-    freed_since_flush = true;
     spin_unlock(&heap_lock);
 }
 

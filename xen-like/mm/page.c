@@ -19,7 +19,10 @@ bool page_get(struct page_info *pg, const struct domain *d)
             return false;
     } while (!__atomic_compare_exchange_n(&pg->count, &c, c + 1, true, __ATOMIC_ACQUIRE,
                                           __ATOMIC_RELAXED));
-    return true;
+    if (likely(pg->owner_frame == frame_of_domain(d)))
+        return true;
+    page_put(pg); /* it changed hands between our look and our reference */
+    return false;
 }
 
 struct domain *page_get_owner(struct page_info *pg)
@@ -54,7 +57,7 @@ static void list_del(struct page_list *l, uint32_t f)
     l->n--;
 }
 
-static void page_free_last(struct page_info *pg)
+void page_put_last(struct page_info *pg)
 {
     struct domain *d = page_owner(pg);
     uint64_t mfn = page_to_mfn(pg).n;
@@ -66,7 +69,7 @@ static void page_free_last(struct page_info *pg)
     }
     BUG_ON(!d || (pg->type & PGT_COUNT));
     spin_lock(&d->page_lock);
-    list_del(&d->pages, (uint32_t)mfn);
+    list_del(pg->flags & PGF_RELINQUISHED ? &d->relinquished : &d->pages, (uint32_t)mfn);
     d->n_pages--;
     bool last = d->n_pages == 0;
     spin_unlock(&d->page_lock);
@@ -80,21 +83,49 @@ void page_put(struct page_info *pg)
 {
     uint64_t c = __atomic_sub_fetch(&pg->count, 1, __ATOMIC_RELEASE);
     if (unlikely((c & PGC_COUNT) == 0))
-        page_free_last(pg);
+        page_put_last(pg);
 }
 
-static uint64_t
-    n_claimed; /* frames promised to domains and not yet theirs; a sum of n_outstanding */
+/* Guards n_claimed and every domain's n_outstanding. */
+static struct spinlock claim_lock = SPINLOCK_INIT(RANK_CLAIM);
+/* Frames promised to domains and not yet theirs: the sum of n_outstanding. */
+static uint64_t n_claimed;
 
 int page_claim(struct domain *d, uint64_t n)
 {
-    uint64_t others = n_claimed - d->n_outstanding;
+    spin_lock(&claim_lock);
+    uint64_t others = n_claimed - d->n_outstanding, n_free = heap_free_count();
+    int rc = n > n_free - MIN(n_free, others) ? -ENOMEM : 0;
 
-    if (n > heap_free_count() - MIN(heap_free_count(), others))
-        return -ENOMEM;
-    d->n_outstanding = n;
-    n_claimed = others + n;
-    return 0;
+    if (rc == 0) {
+        d->n_outstanding = n;
+        n_claimed = others + n;
+    }
+    spin_unlock(&claim_lock);
+    return rc;
+}
+
+/* Takes `n` frames out of d's promise; false when what is left is promised to others. */
+static bool use_claim(struct domain *d, uint64_t n)
+{
+    spin_lock(&claim_lock);
+    bool ok = heap_free_count() >= n_claimed - d->n_outstanding;
+
+    if (ok) {
+        n = MIN(n, d->n_outstanding);
+        d->n_outstanding -= n;
+        n_claimed -= n;
+    }
+    spin_unlock(&claim_lock);
+    return ok;
+}
+
+void page_list_move(struct page_list *from, struct page_list *to, struct page_info *pg)
+{
+    uint32_t f = (uint32_t)page_to_mfn(pg).n;
+
+    list_del(from, f);
+    list_add(to, f);
 }
 
 int page_assign(struct domain *d, struct page_info *pg, unsigned int order)
@@ -107,19 +138,16 @@ int page_assign(struct domain *d, struct page_info *pg, unsigned int order)
         spin_unlock(&d->page_lock);
         return rc;
     }
-    uint64_t from_claim = MIN(n, d->n_outstanding);
-    if (heap_free_count() < n_claimed - d->n_outstanding) {
+    if (!use_claim(d, n)) {
         spin_unlock(&d->page_lock);
-        return -ENOMEM; /* what is left is promised to others */
+        return -ENOMEM;
     }
-    d->n_outstanding -= from_claim;
-    n_claimed -= from_claim;
     if (d->n_pages == 0)
         domain_get(d);
     d->n_pages += n;
     for (uint64_t i = 0; i < n; i++) {
         pg[i].owner_frame = frame_of_domain(d);
-        pg[i].count = PGC_ALLOCATED | 1;
+        __atomic_store_n(&pg[i].count, PGC_ALLOCATED | 1, __ATOMIC_RELEASE);
         list_add(&d->pages, (uint32_t)page_to_mfn(pg + i).n);
     }
     spin_unlock(&d->page_lock);
@@ -153,16 +181,16 @@ void page_share(struct page_info *pg, struct domain *d, bool writable)
 
 bool page_unshare(struct page_info *pg)
 {
-    if ((pg->count & PGC_COUNT) != 1) {
-        /* Mapped still, by another domain: nobody may map it anew, and its last user frees it. */
-        pg->owner_frame = 0;
-        pg->type--;
+    uint64_t only_ours = PGC_HEAP | 1;
+
+    __atomic_store_n(&pg->owner_frame, 0, __ATOMIC_SEQ_CST); /* nobody may map it anew */
+    if (!__atomic_compare_exchange_n(&pg->count, &only_ours, 0, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_RELAXED)) {
+        /* Mapped still, by another domain: its last user frees it. */
+        __atomic_fetch_sub(&pg->type, 1, __ATOMIC_SEQ_CST);
         page_put(pg);
         return false;
     }
-    pg->owner_frame = 0;
-    pg->type = 0;
-    pg->count = 0;
     return true;
 }
 

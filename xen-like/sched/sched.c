@@ -116,7 +116,8 @@ int sched_cpu_init(unsigned int cpu)
 
 void sched_vcpu_init(struct vcpu *v)
 {
-    v->affinity = cpumask_of(0); /* page types are still one CPU's */
+    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+        v->affinity.word[i] = ~0ul;
     policy_unit_init(&v->sched, &sched_cpus[v->cpu]->queue);
 }
 

@@ -54,6 +54,10 @@ void softirq_run(void)
             trace_tell_reader();
             again = true;
         }
+        if (take(SOFTIRQ_REAP)) {
+            domain_reap_softirq();
+            again = true;
+        }
     } while (again);
     if (take(SOFTIRQ_SCHEDULE))
         schedule();

@@ -56,6 +56,17 @@ void spin_lock(struct spinlock *l)
     rank_push(l);
 }
 
+bool spin_trylock(struct spinlock *l)
+{
+    uint16_t ticket = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+
+    if (!__atomic_compare_exchange_n(&l->next, &ticket, (uint16_t)(ticket + 1), false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return false;
+    rank_push(l);
+    return true;
+}
+
 void spin_unlock(struct spinlock *l)
 {
     rank_pop(l);

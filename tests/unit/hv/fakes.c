@@ -185,6 +185,12 @@ void domain_get(struct domain *d)
     d->refcount++;
 }
 
+bool domain_try_get(struct domain *d)
+{
+    domain_get(d);
+    return true;
+}
+
 void domain_put(struct domain *d)
 {
     assert(d->refcount > 1);

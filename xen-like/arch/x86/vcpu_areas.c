@@ -55,12 +55,14 @@ static void write_kernel_memory(const struct vcpu *v, uint64_t va, const void *s
         size_t n = MIN(len, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
         struct page_info *pt;
         const uint64_t *slot = pv_walk_l1(v, va, &pt);
-        uint64_t entry = slot ? *slot : 0;
+        uint64_t entry = slot ? READ_ONCE(*slot) : 0;
         mfn_t mfn = paddr_to_mfn(entry & PTE_ADDR);
 
-        if ((entry & (PTE_P | PTE_W)) != (PTE_P | PTE_W) || !mfn_valid(mfn))
+        if ((entry & (PTE_P | PTE_W)) != (PTE_P | PTE_W) || !mfn_valid(mfn) ||
+            !page_get_writable(mfn_to_page(mfn), v->domain))
             return;
         memcpy((char *)mfn_to_virt(mfn) + (va & (PAGE_SIZE - 1)), src, n);
+        page_put_writable(mfn_to_page(mfn));
         va += n;
         src = (const char *)src + n;
         len -= n;

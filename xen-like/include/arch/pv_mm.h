@@ -6,15 +6,20 @@
  * as at most one of: page table of one level, descriptor page, writable memory. `type` of page_info
  * says which, with how many uses:
  *
- *   NONE ──get──► T, count 1, being validated ──ok──► T, count n, VALIDATED ──last put──► T, count
- * 0 (NONE to others) │ stopped half way                        │ stopped half way └────────────► T,
- * count 0, PARTIAL ◄──────┘
+ *   NONE ──get──► BUSY ──valid──► T, count n, VALIDATED ──last put──► T, count 0 (unused, stamped)
+ *                  │  ▲ go on                                 │ tables: BUSY while entries are
+ * dropped stopped half ▼  │                                       ▼ T, count 0, PARTIAL ◄─────
+ * stopped half way ┘
+ *
+ * BUSY is count 1 without VALIDATED: one CPU alone works on the page; who wants the same type
+ * waits, who wants another is refused. It never lasts beyond a hypercall. All changes of the word
+ * are compare-and-exchange, but for those of the CPU that made the page BUSY.
  *
  * A validated table of level n holds, for each present entry, one reference and one type use of the
  * frame it names. PARTIAL: entries [0, n_validated) hold theirs, the rest do not; the state itself
  * owns one reference to the page. While PARTIAL no other type can be taken. Anyone who asks for the
- * same type continues the work. Going from WRITABLE to another type needs the TLB flushed since the
- * last writable use ended (PGT stamp, tlb_clock).
+ * same type continues the work. Going from one type to another needs
+ * the TLBs flushed since the last use ended (stamp; arch/tlb.h).
  *
  * A guest's kernel and user space both run in ring 3: entries the guest means for its kernel get U
  * and a mark in bit 52; the guest's user entries get G (both address spaces of a process see the
@@ -37,9 +42,8 @@
 #define PGT_PINNED      (1ull << 59)
 #define PGT_VALIDATED   (1ull << 58)
 #define PGT_PARTIAL     (1ull << 57)
-#define PGT_STAMP_SHIFT 32
-#define PGT_STAMP       (0xffffull << PGT_STAMP_SHIFT)
-#define PGT_COUNT       0xffffffffull
+#define PGT_STAMP_SHIFT 24 /* count 0: tlb_stamp() when the last use ended, 32 bits */
+#define PGT_COUNT       0xffffffull
 
 static inline unsigned int pgt_level(uint64_t type) /* 1..4 for page tables */
 {
@@ -59,7 +63,7 @@ static inline unsigned int pgt_level(uint64_t type) /* 1..4 for page tables */
  */
 int page_type_get(struct page_info *pg, uint64_t type, bool preempt);
 int page_type_put(struct page_info *pg, bool preempt);
-/* Continues dropping a PARTIAL page's entries; same results as page_type_put. */
+/* Continues dropping a PARTIAL page's entries, if it is PARTIAL still; results as page_type_put. */
 int page_type_continue_put(struct page_info *pg, bool preempt);
 /* Reference and type of a frame of `d`. */
 int page_get_table(struct domain *d, mfn_t mfn, uint64_t type, bool preempt);
@@ -86,17 +90,30 @@ static inline uint64_t l1e_adjust(uint64_t l1e)
 }
 
 /*
- * Writes entry `index` of the validated table `pt`. `owner`: whose frames an L1 entry may map.
- * `keep_ad`: A and D bits are taken from the old entry. 0, -EINVAL, -EPERM, -ERESTART_HYPERCALL.
+ * Writes entry `index` of the validated table `pt`, of which the caller holds a type use. `owner`:
+ * whose frames an L1 entry may map. `keep_ad`: A and D bits are taken from the old entry. 0,
+ * -EINVAL, -EPERM, -ERESTART_HYPERCALL.
  */
 int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t val,
               struct domain *owner, bool keep_ad);
-/* The L1 slot that maps `va` in the kernel address space of `v`, or NULL. */
+/* Writes an L1 entry of `pt` (held by page_get_l1) if it is `old` still; -EAGAIN: it is not. */
+int pt_update_if(struct page_info *pt, uint64_t *slot, uint64_t old, uint64_t val);
+/*
+ * The L1 slot that maps `va` in the kernel address space of `v`, or NULL. Nothing is held: before
+ * *pt is relied on its type must be taken (page_get_l1).
+ */
 uint64_t *pv_walk_l1(const struct vcpu *v, uint64_t va, struct page_info **pt);
+/* Reference and type use of `pt`, found by a walk, as an L1 table of `d`; undone by page_put_l1. */
+bool page_get_l1(struct page_info *pt, struct domain *d);
+void page_put_l1(struct page_info *pt);
 /* Hypervisor's L4 slots for a table of `d`. */
 void pv_fill_l4(struct domain *d, uint64_t *l4);
 /* MMUEXT_NEW_BASEPTR for the running vCPU. 0, -EINVAL, -ERESTART_HYPERCALL. */
 int pv_new_baseptr(struct vcpu *v, mfn_t l4);
+/* The CPUs on which vCPUs of `d` named in a guest's bitmap run now. -EFAULT. */
+int pv_vcpus_to_cpus(const struct domain *d, uint64_t bitmap, struct cpumask *cpus);
+/* Flushes all of a guest's translations, or those of one page (others than this CPU flush all). */
+void pv_flush_cpus(const struct cpumask *cpus, const uint64_t *page);
 /* Loads the address space of v's current mode. */
 void pv_load_cr3(struct vcpu *v);
 /* Emulates the guest kernel's write at `va` to one of its page tables; true when done. */

@@ -126,9 +126,10 @@ bool pv_ldt_fault(struct vcpu *v, uint64_t va)
     if (page * 512 >= v->arch.ldt_entries || (v->arch.ldt_mapped >> page & 1))
         return false;
     const uint64_t *slot = pv_walk_l1(v, v->arch.ldt_base + page * PAGE_SIZE, &pt);
-    if (!slot || !(*slot & PTE_P))
+    uint64_t entry = slot ? READ_ONCE(*slot) : 0;
+    if (!(entry & PTE_P))
         return false;
-    mfn_t mfn = paddr_to_mfn(*slot & PTE_ADDR);
+    mfn_t mfn = paddr_to_mfn(entry & PTE_ADDR);
     if (page_get_table(v->domain, mfn, PGT_SEG, false))
         return false;
     v->arch.gdt_ldt_ptes[16 + page] = mfn_to_paddr(mfn) | WINDOW_FLAGS;

@@ -11,6 +11,7 @@
 #include "arch/context.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
+#include "arch/smp.h"
 #include "boot.h"
 #include "console.h"
 #include "dom0_build.h"
@@ -322,14 +323,19 @@ void dom0_build(void)
     struct elf elf;
     const struct boot_module *initrd = &boot_info.module[1];
     uint64_t initrd_len = boot_info.n_modules > 1 ? initrd->len : 0;
-    unsigned int n_vcpus = boot_options.dom0_max_vcpus ? MIN(boot_options.dom0_max_vcpus, 1u) : 1;
+    unsigned int n_vcpus =
+        boot_options.dom0_max_vcpus ? boot_options.dom0_max_vcpus : cpumask_count(&cpu_online_map);
 
     uint64_t n_unpacked;
     void *unpacked = open_kernel(&elf, &notes, &n_unpacked);
+    n_vcpus = MIN(n_vcpus, (unsigned int)DOMAIN_MAX_VCPUS);
     int rc =
         domain_create(0, no_handle, 0, n_vcpus, EVTCHN_FIFO_NR_CHANNELS - 1, 64, 1024, true, &dom0);
-    if (rc || !vcpu_create(dom0, 0))
+    if (rc)
         panic("dom0 cannot be created (%d)\n", rc);
+    for (unsigned int i = 0; i < n_vcpus; i++)
+        if (!vcpu_create(dom0, i))
+            panic("dom0: no memory for vCPU %u\n", i);
     dom0->max_pages =
         boot_options.dom0_mem_max ? boot_options.dom0_mem_max >> PAGE_SHIFT : 0xffffffff;
     dom0_grant_rights(dom0);

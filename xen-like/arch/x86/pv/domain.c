@@ -4,6 +4,8 @@
 #include "arch/fpu.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
+#include "arch/cpu.h"
+#include "arch/smp.h"
 #include "arch/trap.h"
 #include "arch/vcpu_areas.h"
 #include "console.h"
@@ -236,40 +238,65 @@ void arch_fill_hypercall_page(void *page)
 
 /* --- end of a domain --- */
 
-/* Walks all pages still owned: pins go, half-done types are finished, then the allocation's
- * reference. */
+/* The next page whose allocation still stands, referenced and moved to the list of those done. */
+static struct page_info *take_page(struct domain *d)
+{
+    struct page_info *pg = NULL;
+
+    for (;;) {
+        spin_lock(&d->page_lock);
+        pg = d->pages.head ? frame_table + d->pages.head : NULL;
+        if (!pg || page_get(pg, d))
+            break;
+        /* Another CPU has just dropped the last reference and waits for the lock to take it out. */
+        spin_unlock(&d->page_lock);
+        cpu_serve_requests();
+        cpu_relax();
+    }
+    if (pg) {
+        page_list_move(&d->pages, &d->relinquished, pg);
+        page_flag_set(pg, PGF_RELINQUISHED);
+    }
+    spin_unlock(&d->page_lock);
+    return pg;
+}
+
+/* Ends pins, half-done types and the allocation's reference. -ERESTART_HYPERCALL: with the page
+ * done later. */
+static int relinquish_page(struct domain *d, struct page_info *pg)
+{
+    if (__atomic_fetch_and(&pg->type, ~PGT_PINNED, __ATOMIC_SEQ_CST) & PGT_PINNED)
+        page_put_table(current, pg); /* with the pin's reference */
+    int rc = page_type_continue_put(pg, true);
+
+    if (rc) { /* it goes back to where take_page finds it */
+        spin_lock(&d->page_lock);
+        page_flag_clear(pg, PGF_RELINQUISHED);
+        page_list_move(&d->relinquished, &d->pages, pg);
+        spin_unlock(&d->page_lock);
+    } else
+        page_release_allocation(pg);
+    page_put(pg);
+    return rc;
+}
+
 static int relinquish_memory(struct domain *d)
 {
-    unsigned int steps = 0;
-    uint32_t next;
+    struct page_info *pg;
 
-    for (uint32_t f = d->pages.head; f; f = next) {
-        struct page_info *pg = frame_table + f;
-        if ((++steps & 63) == 0 && hypercall_preempt_check())
+    for (unsigned int steps = 1;; steps++) {
+        if (steps % 64 == 0 && hypercall_preempt_check())
             return -ERESTART_HYPERCALL;
         int rc = deferred_put_run(current);
         if (rc)
             return rc;
-        if (!page_get(pg, d)) {
-            next = pg->next;
-            continue;
-        }
-        if (pg->type & PGT_PINNED) {
-            pg->type &= ~PGT_PINNED;
-            page_put_table(current, pg); /* with the pin's reference */
-        }
-        if (pg->type & PGT_PARTIAL) {
-            rc = page_type_continue_put(pg, true);
-            if (rc) {
-                page_put(pg);
-                return rc;
-            }
-        }
-        page_release_allocation(pg);
-        next = pg->next;
-        page_put(pg);
+        pg = take_page(d);
+        if (!pg)
+            return 0;
+        rc = relinquish_page(d, pg);
+        if (rc)
+            return rc;
     }
-    return 0;
 }
 
 static int arch_teardown(struct domain *d)

@@ -17,18 +17,20 @@ static inline bool fast_page_get(struct page_info *pg, const struct domain *d)
     if (unlikely((c & PGC_COUNT) == 0 || pg->owner_frame != virt_to_mfn(d).n))
         return false;
     if (likely(__atomic_compare_exchange_n(&pg->count, &c, c + 1, false, __ATOMIC_ACQUIRE,
-                                           __ATOMIC_RELAXED)))
-        return true;
+                                           __ATOMIC_RELAXED))) {
+        if (likely(pg->owner_frame == virt_to_mfn(d).n))
+            return true;
+        page_put(pg); /* it changed hands between our look and our reference */
+        return false;
+    }
     return page_get(pg, d);
 }
 
-/* As page_put, for a page whose allocation still stands, so that this is not the last reference. */
+/* As page_put. */
 static inline void fast_page_put(struct page_info *pg)
 {
-    if (likely(pg->count & PGC_ALLOCATED))
-        __atomic_fetch_sub(&pg->count, 1, __ATOMIC_RELEASE);
-    else
-        page_put(pg);
+    if (unlikely((__atomic_sub_fetch(&pg->count, 1, __ATOMIC_RELEASE) & PGC_COUNT) == 0))
+        page_put_last(pg);
 }
 
 /* One more use of a page that is in use as `type` already. */
@@ -36,20 +38,22 @@ static inline int fast_type_get(struct page_info *pg, uint64_t type)
 {
     uint64_t x = pg->type;
 
-    if (likely((x & (PGT_TYPE | PGT_VALIDATED)) == (type | PGT_VALIDATED) && (x & PGT_COUNT) &&
-               (x & PGT_COUNT) != PGT_COUNT)) {
-        pg->type = x + 1;
+    if (likely((x & (PGT_TYPE | PGT_VALIDATED)) == (type | PGT_VALIDATED) &&
+               (x & PGT_COUNT) != PGT_COUNT) &&
+        likely(__atomic_compare_exchange_n(&pg->type, &x, x + 1, false, __ATOMIC_ACQUIRE,
+                                           __ATOMIC_RELAXED)))
         return 0;
-    }
     return page_type_get(pg, type, false);
 }
 
 /* One use less of a page with more than one. */
 static inline void fast_type_put(struct page_info *pg)
 {
-    if (likely((pg->type & PGT_COUNT) > 1))
-        pg->type--;
-    else
+    uint64_t x = pg->type;
+
+    if (unlikely((x & PGT_COUNT) <= 1) ||
+        unlikely(!__atomic_compare_exchange_n(&pg->type, &x, x - 1, false, __ATOMIC_RELEASE,
+                                              __ATOMIC_RELAXED)))
         page_type_put(pg, false);
 }
 

@@ -9,7 +9,7 @@
 
 #define GRANT_FLAGS (PTE_P | PTE_A | PTE_D)
 
-/* The L1 slot that `host_addr` means, with its table referenced; NULL when there is none. */
+/* The L1 slot that `host_addr` means, its table held by page_get_l1; NULL when there is none. */
 static uint64_t *find_slot(uint64_t host_addr, unsigned int flags, struct page_info **pt)
 {
     struct vcpu *v = current;
@@ -26,14 +26,12 @@ static uint64_t *find_slot(uint64_t host_addr, unsigned int flags, struct page_i
         if (!slot)
             return NULL;
     }
-    if (!page_get(*pt, v->domain))
-        return NULL;
-    if (((*pt)->type & (PGT_TYPE | PGT_VALIDATED)) != (PGT_L1 | PGT_VALIDATED) ||
-        !((*pt)->type & PGT_COUNT)) {
-        page_put(*pt);
-        return NULL;
-    }
-    return slot;
+    return page_get_l1(*pt, v->domain) ? slot : NULL;
+}
+
+static bool entry_exchange(uint64_t *slot, uint64_t *old, uint64_t val)
+{
+    return __atomic_compare_exchange_n(slot, old, val, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 int arch_grant_map(uint64_t host_addr, mfn_t mfn, unsigned int flags)
@@ -49,46 +47,74 @@ int arch_grant_map(uint64_t host_addr, mfn_t mfn, unsigned int flags)
     uint64_t *slot = find_slot(host_addr, flags, &pt);
     if (!slot)
         return GNTST_general_error;
-    uint64_t old = *slot;
-    *slot = l1e_adjust(entry);
-    l1e_put(old, current->domain);
-    page_put(pt);
+    l1e_put(__atomic_exchange_n(slot, l1e_adjust(entry), __ATOMIC_SEQ_CST), current->domain);
+    page_put_l1(pt);
     return GNTST_okay;
+}
+
+/* Takes the caller's entry for `addr` out, with its claims: it is to replace a grant's. */
+static bool take_entry(uint64_t addr, uint64_t *entry)
+{
+    struct page_info *pt;
+    uint64_t *slot = find_slot(addr, 0, &pt);
+
+    if (!slot)
+        return false;
+    *entry = READ_ONCE(*slot);
+    while (!(*entry & PTE_GRANT) && !entry_exchange(slot, entry, 0))
+        ;
+    page_put_l1(pt);
+    if (*entry & PTE_GRANT)
+        return false;
+    if (guest_range_ok(addr, 1))
+        tlb_flush_one(addr);
+    return true;
+}
+
+/* Puts `entry` in the place of one for `want`: its frame, its right to write. */
+static bool replace_entry(uint64_t *slot, uint64_t want, uint64_t entry)
+{
+    uint64_t old = READ_ONCE(*slot);
+
+    while ((old & (PTE_ADDR | PTE_P | PTE_GRANT | PTE_W)) == want)
+        if (entry_exchange(slot, &old, entry))
+            return true;
+    return false;
 }
 
 int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned int flags)
 {
-    struct page_info *pt, *new_pt;
+    struct page_info *pt;
     uint64_t entry = 0;
 
     uint64_t *slot = find_slot(host_addr, flags, &pt);
     if (!slot)
         return GNTST_general_error;
-    /* The entry must be one this handle could have made: same frame, same right to write. */
+    /* The entry must be one this handle could have made. */
     uint64_t want = mfn_to_paddr(mfn) | PTE_P | PTE_GRANT | (flags & GNTMAP_readonly ? 0 : PTE_W);
-    if ((*slot & (PTE_ADDR | PTE_P | PTE_GRANT | PTE_W)) != want) {
-        page_put(pt);
+    bool is_right = (READ_ONCE(*slot) & (PTE_ADDR | PTE_P | PTE_GRANT | PTE_W)) == want &&
+                    (!new_addr || take_entry(new_addr, &entry));
+
+    if (is_right && !replace_entry(slot, want, entry)) {
+        /* Another vCPU was faster: the entry taken has no place any more. */
+        l1e_put(entry, current->domain);
+        is_right = false;
+    }
+    page_put_l1(pt);
+    if (!is_right)
         return GNTST_general_error;
-    }
-    if (new_addr) {
-        uint64_t *from = find_slot(new_addr, 0, &new_pt);
-        if (!from || (*from & PTE_GRANT)) {
-            if (from)
-                page_put(new_pt);
-            page_put(pt);
-            return GNTST_general_error;
-        }
-        entry = *from; /* with its claims */
-        *from = 0;
-        page_put(new_pt);
-        if (guest_range_ok(new_addr, 1))
-            tlb_flush_one(new_addr);
-    }
-    *slot = entry;
-    page_put(pt);
     if (flags & GNTMAP_contains_pte)
         tlb_flush_all();
     else
         tlb_flush_one(host_addr);
     return GNTST_okay;
+}
+
+void arch_grant_flush_others(void)
+{
+    struct cpumask others = current->domain->dirty_cpus;
+
+    others.word[cpu_number() / 64] &= ~(1ul << cpu_number() % 64);
+    if (!cpumask_empty(&others))
+        tlb_flush_cpus(&others);
 }

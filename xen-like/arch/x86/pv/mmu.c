@@ -44,10 +44,11 @@ static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner,
         return -EINVAL;
     uint64_t type = pt->type & (PGT_TYPE | PGT_VALIDATED);
     int rc = -EINVAL;
-    if (likely(type >= (PGT_L1 | PGT_VALIDATED) && type <= (PGT_L4 | PGT_VALIDATED) &&
-               (pt->type & PGT_COUNT)))
+    if (likely(type >= (PGT_L1 | PGT_VALIDATED) && type <= (PGT_L4 | PGT_VALIDATED)) &&
+        likely(fast_type_get(pt, type & PGT_TYPE) == 0)) {
         rc = pt_update(current, pt, (ptr & (PAGE_SIZE - 1)) >> 3, val, owner, keep_ad);
-    else if (page_type_get(pt, PGT_WRITABLE, false) == 0) {
+        fast_type_put(pt);
+    } else if (page_type_get(pt, PGT_WRITABLE, false) == 0) {
         /* Not a page table (yet): plain memory, written with the same call. */
         *(uint64_t *)((char *)page_to_virt(pt) + (ptr & (PAGE_SIZE - 1) & ~7ul)) = val;
         page_type_put(pt, false);
@@ -131,17 +132,23 @@ int64_t hc_mmu_update(HC_ARGS)
     return rc;
 }
 
-static void flush_for(uint64_t va, uint64_t flags)
+/* Here, on all CPUs of the domain, or on those of the vCPUs in a bitmap of the guest's. */
+static int flush_for(uint64_t va, uint64_t flags)
 {
-    switch (flags & UVMF_FLUSHTYPE_MASK) {
-    case UVMF_TLB_FLUSH:
-        tlb_flush_all();
-        break;
-    case UVMF_INVLPG:
-        if (guest_range_ok(va, 1))
-            tlb_flush_one(va);
-        break;
-    }
+    uint64_t where = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK;
+    bool one_page = (flags & UVMF_FLUSHTYPE_MASK) == UVMF_INVLPG;
+    struct cpumask cpus;
+
+    if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_NONE)
+        return 0;
+    if (where == UVMF_LOCAL)
+        cpus = cpumask_of(cpu_number());
+    else if (where == UVMF_ALL)
+        cpus = current->domain->dirty_cpus;
+    else if (pv_vcpus_to_cpus(current->domain, where, &cpus))
+        return -EFAULT;
+    pv_flush_cpus(&cpus, one_page ? &va : NULL);
+    return 0;
 }
 
 static int64_t update_va(uint64_t va, uint64_t val, uint64_t flags, struct domain *owner)
@@ -153,11 +160,12 @@ static int64_t update_va(uint64_t va, uint64_t val, uint64_t flags, struct domai
     if (unlikely(rc))
         return rc;
     uint64_t *slot = pv_walk_l1(v, va, &pt);
-    if (unlikely(!slot || pgt_level(pt->type) != 1))
+    if (unlikely(!slot || !page_get_l1(pt, v->domain)))
         return -EINVAL;
     rc = pt_update(v, pt, pt_index(va, 1), val, owner, false);
+    page_put_l1(pt);
     if (likely(!rc) && (flags & UVMF_FLUSHTYPE_MASK))
-        flush_for(va, flags);
+        rc = flush_for(va, flags);
     return rc;
 }
 

@@ -6,6 +6,7 @@
 #include "arch/cpu.h"
 #include "arch/protect.h"
 #include "arch/pv_desc.h"
+#include "arch/smp.h"
 #include "console.h"
 #include "guest.h"
 #include "hypercall.h"
@@ -20,13 +21,12 @@ static int pin_table(struct mmuext_op *op, struct domain *d)
     if (rc)
         return rc;
     struct page_info *pg = mfn_to_page(mfn);
-    if (pg->type & PGT_PINNED) {
-        page_type_put(pg, false); /* not the last use: the pin has one */
-        page_put(pg);
+    if (__atomic_fetch_or(&pg->type, PGT_PINNED, __ATOMIC_SEQ_CST) & PGT_PINNED) {
+        page_put_table(current,
+                       pg); /* not the last use: the pin has one, unless it goes just now */
         return -EINVAL;
     }
-    pg->type |= PGT_PINNED; /* the pin keeps the use and the reference */
-    return 0;
+    return 0; /* the pin keeps the use and the reference */
 }
 
 static int unpin_table(struct mmuext_op *op, struct domain *d)
@@ -35,11 +35,10 @@ static int unpin_table(struct mmuext_op *op, struct domain *d)
     if (!mfn_valid(mfn) || !page_get(mfn_to_page(mfn), d))
         return -EINVAL;
     struct page_info *pg = mfn_to_page(mfn);
-    if (!(pg->type & PGT_PINNED)) {
+    if (!(__atomic_fetch_and(&pg->type, ~PGT_PINNED, __ATOMIC_SEQ_CST) & PGT_PINNED)) {
         page_put(pg);
         return -EINVAL;
     }
-    pg->type &= ~PGT_PINNED;
     page_put(pg); /* ours; next, the pin's */
     page_put_table(current, pg);
     return 0;
@@ -88,38 +87,97 @@ static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
     return 0;
 }
 
+int pv_vcpus_to_cpus(const struct domain *d, uint64_t bitmap, struct cpumask *cpus)
+{
+    uint64_t vcpus[DOMAIN_MAX_VCPUS / 64];
+
+    *cpus = (struct cpumask){{0}};
+    if (guest_read(vcpus, bitmap, (d->max_vcpus + 63) / 64 * sizeof(vcpus[0])))
+        return -EFAULT;
+    /* A vCPU that comes to a CPU after this look finds nothing old there: a switch flushes all. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (unsigned int i = 0; i < d->max_vcpus; i++) {
+        const struct vcpu *v = d->vcpu[i];
+
+        if ((vcpus[i / 64] >> i % 64 & 1) && v && READ_ONCE(v->is_running))
+            cpumask_set(cpus, READ_ONCE(v->cpu));
+    }
+    return 0;
+}
+
+void pv_flush_cpus(const struct cpumask *cpus, const uint64_t *page)
+{
+    struct cpumask others = *cpus;
+    unsigned int me = cpu_number();
+
+    if (page && cpumask_test(&others, me)) {
+        cpumask_clear(&others, me);
+        if (guest_range_ok(*page, 1))
+            tlb_flush_one(*page);
+    }
+    if (!cpumask_empty(&others))
+        tlb_flush_cpus(&others);
+}
+
+/* Which CPUs the MULTI, ALL and LOCAL forms of an operation mean. */
+static int flush_target(const struct mmuext_op *op, const struct domain *d, struct cpumask *cpus)
+{
+    switch (op->cmd) {
+    case MMUEXT_TLB_FLUSH_LOCAL:
+    case MMUEXT_INVLPG_LOCAL:
+        *cpus = cpumask_of(cpu_number());
+        return 0;
+    case MMUEXT_TLB_FLUSH_MULTI:
+    case MMUEXT_INVLPG_MULTI:
+        return pv_vcpus_to_cpus(current->domain, guest_handle_addr(op->arg2.vcpumask), cpus)
+                   ? -EINVAL
+                   : 0;
+    default:
+        *cpus = d->dirty_cpus;
+        return 0;
+    }
+}
+
 static int flush_tlb(struct mmuext_op *op, struct domain *d)
 {
-    uint64_t vmask;
-    if (op->cmd == MMUEXT_TLB_FLUSH_MULTI &&
-        guest_read(&vmask, guest_handle_addr(op->arg2.vcpumask), 1))
-        return -EINVAL;
+    struct cpumask cpus;
+    int rc = flush_target(op, d, &cpus);
+
+    if (rc)
+        return rc;
     if (op->cmd == MMUEXT_TLB_FLUSH_ALL && d != current->domain)
         return -EPERM;
-    tlb_flush_all();
+    pv_flush_cpus(&cpus, NULL);
     return 0;
 }
 
 static int invlpg(struct mmuext_op *op, struct domain *d)
 {
-    uint64_t va = op->arg1.linear_addr, vmask;
-    (void)d;
-    if (op->cmd == MMUEXT_INVLPG_MULTI &&
-        guest_read(&vmask, guest_handle_addr(op->arg2.vcpumask), 1))
-        return -EINVAL;
-    if (guest_range_ok(va, 1))
-        tlb_flush_one(va);
-    return 0;
+    uint64_t va = op->arg1.linear_addr;
+    struct cpumask cpus;
+    int rc = flush_target(op, d, &cpus);
+
+    if (rc == 0)
+        pv_flush_cpus(&cpus, &va);
+    return rc;
+}
+
+static void write_back_caches(void *data)
+{
+    (void)data;
+    __asm__ volatile("wbinvd" ::: "memory");
 }
 
 static int flush_cache(struct mmuext_op *op, struct domain *d)
 {
-    (void)op;
     if (d != current->domain)
         return -EPERM;
     if (!d->is_control)
         return -EACCES;
-    __asm__ volatile("wbinvd" ::: "memory");
+    if (op->cmd == MMUEXT_FLUSH_CACHE_GLOBAL)
+        smp_call(&cpu_online_map, write_back_caches, NULL);
+    else
+        write_back_caches(NULL);
     return 0;
 }
 

@@ -229,19 +229,9 @@ static bool execute(const struct pt_insn *in, uint64_t old, struct regs *r, uint
     return false;
 }
 
-bool pv_emulate_pt_write(struct vcpu *v, uint64_t va, struct regs *regs)
+/* Does the store at `va` to the L1 table `pt`, of which a type use is held. */
+static bool emulate_store(uint64_t va, struct page_info *pt, struct regs *regs)
 {
-    struct page_info *map_pt;
-    const uint64_t *map = pv_walk_l1(v, va, &map_pt);
-
-    if (!map || (*map & (PTE_P | PTE_W | PTE_GRANT)) != PTE_P ||
-        !mfn_valid(paddr_to_mfn(*map & PTE_ADDR)))
-        return false;
-    struct page_info *pt = mfn_to_page(paddr_to_mfn(*map & PTE_ADDR));
-    if ((pt->type & (PGT_TYPE | PGT_VALIDATED)) != (PGT_L1 | PGT_VALIDATED) ||
-        !(pt->type & PGT_COUNT) || page_owner(pt) != v->domain)
-        return false;
-
     const uint64_t rax = regs->rax, rflags = regs->rflags; /* what execute may change */
     struct pt_insn in;
     uint8_t insn[INSN_BUFFER + 4] = {0}; /* an immediate may be looked for past the end */
@@ -251,14 +241,15 @@ bool pv_emulate_pt_write(struct vcpu *v, uint64_t va, struct regs *regs)
 
     uint64_t *slot = (uint64_t *)((char *)page_to_virt(pt) + (va & (PAGE_SIZE - 1) & ~7ul));
     uint64_t mask = in.size == 8 ? ~0ul : (1ul << in.size * 8) - 1;
-    uint64_t old = *slot, val, reg_after;
+    uint64_t old = READ_ONCE(*slot), val, reg_after;
     if (!execute(&in, old >> shift & mask, regs, &val, &reg_after))
         return false;
     uint64_t whole = (old & ~(mask << shift)) | (val & mask) << shift;
-    if (pt_update(v, pt, (va & (PAGE_SIZE - 1)) >> 3, whole, v->domain, false)) {
+    int rc = pt_update_if(pt, slot, old, whole);
+    if (rc) {
         regs->rax = rax;
         regs->rflags = rflags;
-        return false;
+        return rc == -EAGAIN; /* another vCPU's change came between: the instruction runs again */
     }
     if (in.reg && (in.op == OP_XCHG || in.op == OP_XADD))
         *in.reg = reg_after;
@@ -266,4 +257,23 @@ bool pv_emulate_pt_write(struct vcpu *v, uint64_t va, struct regs *regs)
     regs->rip += in.length;
     regs->vector = 0;
     return true;
+}
+
+bool pv_emulate_pt_write(struct vcpu *v, uint64_t va, struct regs *regs)
+{
+    struct page_info *map_pt;
+    const uint64_t *map = pv_walk_l1(v, va, &map_pt);
+    uint64_t entry = map ? READ_ONCE(*map) : 0;
+
+    if ((entry & (PTE_P | PTE_W | PTE_GRANT)) != PTE_P ||
+        !mfn_valid(paddr_to_mfn(entry & PTE_ADDR)))
+        return false;
+    struct page_info *pt = mfn_to_page(paddr_to_mfn(entry & PTE_ADDR));
+
+    if (!page_get_l1(pt, v->domain))
+        return false;
+    bool done = emulate_store(va, pt, regs);
+
+    page_put_l1(pt);
+    return done;
 }

@@ -2,6 +2,8 @@
 /* Page types: taking, dropping, validating tables. The states are drawn in arch/pv_mm.h. */
 #include "arch/pv_mm.h"
 #include "arch/tlb.h"
+#include "arch/cpu.h"
+#include "arch/smp.h"
 #include "console.h"
 #include "fast.h"
 #include "hypercall.h"
@@ -29,6 +31,8 @@ int l1e_get(uint64_t l1e, struct domain *mapper, struct domain *owner)
         return -EINVAL;
     if (unlikely(!fast_page_get(pg, owner)))
         return -EINVAL;
+    if (unlikely(mapper != owner))
+        page_flag_set(pg, PGF_FOREIGN);
     if ((l1e & PTE_W) && unlikely(fast_type_get(pg, PGT_WRITABLE))) {
         fast_page_put(pg);
         return -EBUSY; /* in use as a table or descriptors */
@@ -76,6 +80,24 @@ int page_get_table(struct domain *d, mfn_t mfn, uint64_t type, bool preempt)
     if (rc)
         page_put(pg);
     return rc;
+}
+
+bool page_get_l1(struct page_info *pt, struct domain *d)
+{
+    if (unlikely(!fast_page_get(pt, d)))
+        return false;
+    /* In use as one already: a walk found it so. */
+    if (likely((pt->type & (PGT_TYPE | PGT_VALIDATED)) == (PGT_L1 | PGT_VALIDATED)) &&
+        likely(fast_type_get(pt, PGT_L1) == 0))
+        return true;
+    fast_page_put(pt);
+    return false;
+}
+
+void page_put_l1(struct page_info *pt)
+{
+    fast_type_put(pt);
+    fast_page_put(pt);
 }
 
 static bool is_hv_slot(unsigned int level, unsigned int i)
@@ -153,12 +175,12 @@ static int devalidate_table(struct page_info *pg, unsigned int level, bool preem
         int rc;
         if (pg->flags & PGF_PARTIAL_CHILD) {
             /* We dropped our use of it already; finish unless somebody else took it up. */
-            pg->flags &= (uint8_t)~PGF_PARTIAL_CHILD;
-            rc = (child->type & PGT_PARTIAL) ? page_type_continue_put(child, preempt) : 0;
+            page_flag_clear(pg, PGF_PARTIAL_CHILD);
+            rc = page_type_continue_put(child, preempt);
         } else
             rc = page_type_put(child, preempt);
         if (rc) {
-            pg->flags |= PGF_PARTIAL_CHILD;
+            page_flag_set(pg, PGF_PARTIAL_CHILD);
             pg->n_validated = (uint16_t)(i + 1);
             return rc;
         }
@@ -173,27 +195,44 @@ static bool is_table(uint64_t type)
     return (type & PGT_TYPE) >= PGT_L1 && (type & PGT_TYPE) <= PGT_L4;
 }
 
+/* The word of a page whose last use as `type` ends now, its translations being out of all page
+ * tables. */
+static uint64_t unused_word(uint64_t type)
+{
+    return (type & PGT_TYPE) | (uint64_t)tlb_stamp() << PGT_STAMP_SHIFT;
+}
+
 /*
- * The last use as `type` ended: it is remembered with the time, as CPUs may still hold translations
- * made while it lasted: writable ones, or through the table's old entries.
+ * Before an unused page (`x` is its word) becomes `type`: CPUs may still hold translations made
+ * while the old use lasted, writable ones or through the table's old entries. They run its owner's
+ * vCPUs, unless others mapped it.
  */
-static void leave_type(struct page_info *pg, uint64_t type)
+static bool needs_flush(uint64_t x, uint64_t type)
 {
-    pg->type = (type & PGT_TYPE) | (uint64_t)(tlb_clock & 0xffff) << PGT_STAMP_SHIFT;
+    return (x & PGT_TYPE) != PGT_NONE && (x & PGT_TYPE) != type && !(x & PGT_PARTIAL);
 }
 
-/* Before an unused page becomes `type`: those translations must be gone. */
-static void flush_old_type(const struct page_info *pg, uint64_t type)
+static void flush_old_type(const struct page_info *pg, uint64_t x)
 {
-    uint64_t x = pg->type;
-    if ((x & PGT_TYPE) != PGT_NONE && (x & PGT_TYPE) != type &&
-        (x & PGT_STAMP) >> PGT_STAMP_SHIFT == (tlb_clock & 0xffff))
-        tlb_flush_all();
+    const struct domain *d = page_owner(pg);
+    const struct cpumask *cpus = !d || (pg->flags & PGF_FOREIGN) ? &cpu_online_map : &d->dirty_cpus;
+
+    tlb_flush_since(cpus, (uint32_t)(x >> PGT_STAMP_SHIFT));
 }
 
-static void make_partial(struct page_info *pg, uint64_t type)
+static void set_word(struct page_info *pg, uint64_t word)
 {
-    pg->type = type | PGT_PARTIAL | (pg->type & PGT_PINNED);
+    __atomic_store_n(&pg->type, word, __ATOMIC_RELEASE);
+}
+
+static bool change_word(struct page_info *pg, uint64_t *x, uint64_t word)
+{
+    return __atomic_compare_exchange_n(&pg->type, x, word, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
+}
+
+static void take_partial_reference(struct page_info *pg)
+{
     __atomic_fetch_add(&pg->count, 1, __ATOMIC_RELAXED);
 }
 
@@ -203,102 +242,143 @@ static void defer_put(struct vcpu *v, struct page_info *pg)
     v->arch.deferred[v->arch.n_deferred++] = pg;
 }
 
+/* Drops the entries of a BUSY table that owns a partial state's reference: unused then, or PARTIAL
+ * again. */
+static int devalidate_busy(struct page_info *pg, bool preempt)
+{
+    uint64_t type = pg->type & PGT_TYPE;
+    int rc = devalidate_table(pg, pgt_level(type), preempt);
+
+    if (rc) {
+        set_word(pg, type | PGT_PARTIAL);
+        return rc;
+    }
+    page_flag_clear(pg, PGF_PARTIAL_CHILD);
+    set_word(pg, unused_word(type));
+    page_put(pg);
+    return 0;
+}
+
 /* A table turned out bad half way: its good entries' claims go, later if that may take long. */
 static void undo_validation(struct page_info *pg, uint64_t type, bool preempt)
 {
-    make_partial(pg, type);
     if (!preempt) {
-        int rc = page_type_continue_put(pg, false);
+        int rc = devalidate_busy(pg, false);
         BUG_ON(rc);
         return;
     }
     __atomic_fetch_add(&pg->count, 1, __ATOMIC_RELAXED);
+    set_word(pg, type | PGT_PARTIAL);
     defer_put(current, pg);
 }
 
-/* First use as `type`, or the next part of one. The type's count is 0. */
-static int type_establish(struct page_info *pg, uint64_t type, bool preempt)
+/* First use as `type`, or the next part of one. The page is BUSY, and ours. */
+static int type_establish(struct page_info *pg, uint64_t type, bool was_partial, bool preempt)
 {
-    bool was_partial = pg->type & PGT_PARTIAL;
+    int rc = 0;
 
     if (!was_partial)
         pg->n_validated = 0;
     else if (pg->flags & PGF_PARTIAL_CHILD) {
         /* Half way through dropping: the child at n_validated - 1 no longer has our claim. */
-        int rc = page_type_continue_put(pg, preempt);
-        if (rc)
-            return rc;
-        return type_establish(pg, type, preempt);
+        rc = devalidate_busy(pg, preempt);
+        return rc ? rc : page_type_get(pg, type, preempt);
     }
-    pg->type = type | 1;
-    int rc = 0;
     if (is_table(type))
         rc = validate_table(pg, pgt_level(type), preempt);
     else if (type == PGT_SEG && !pv_descriptors_valid(page_to_virt(pg)))
         rc = -EINVAL;
 
-    if (rc == 0)
-        pg->type = type | PGT_VALIDATED | 1;
-    else if (rc == -ERESTART_HYPERCALL)
-        make_partial(pg, type);
-    else if (is_table(type) && pg->n_validated)
+    if (rc == 0) {
+        set_word(pg, type | PGT_VALIDATED | 1);
+        if (was_partial)
+            page_put(pg); /* the reference the partial state owned */
+        return 0;
+    }
+    if (!was_partial && (rc == -ERESTART_HYPERCALL || (is_table(type) && pg->n_validated)))
+        take_partial_reference(pg);
+    if (rc == -ERESTART_HYPERCALL) {
+        set_word(pg, type | PGT_PARTIAL);
+    } else if (is_table(type) && pg->n_validated) {
         undo_validation(pg, type, preempt);
-    else
-        pg->type = PGT_NONE;
-    if (was_partial)
-        page_put(pg); /* the reference the partial state owned */
+    } else {
+        set_word(pg, unused_word(type));
+        if (was_partial)
+            page_put(pg);
+    }
     return rc;
+}
+
+/* One more use of a page in use; *x is its word. -EAGAIN: it has changed, or is BUSY. */
+static int type_get_used(struct page_info *pg, uint64_t *x, uint64_t type)
+{
+    if (unlikely((*x & PGT_TYPE) != type || (*x & PGT_COUNT) == PGT_COUNT))
+        return -EINVAL;
+    if (unlikely(!(*x & PGT_VALIDATED))) {
+        cpu_serve_requests();
+        cpu_relax();
+        *x = __atomic_load_n(&pg->type, __ATOMIC_ACQUIRE);
+        return -EAGAIN;
+    }
+    return change_word(pg, x, *x + 1) ? 0 : -EAGAIN;
 }
 
 int page_type_get(struct page_info *pg, uint64_t type, bool preempt)
 {
-    uint64_t x = pg->type;
+    uint64_t x = __atomic_load_n(&pg->type, __ATOMIC_ACQUIRE);
 
-    if (likely(x & PGT_COUNT)) {
-        if (unlikely((x & PGT_TYPE) != type || !(x & PGT_VALIDATED) ||
-                     (x & PGT_COUNT) == PGT_COUNT))
+    for (;;) {
+        if (likely(x & PGT_COUNT)) {
+            int rc = type_get_used(pg, &x, type);
+            if (rc != -EAGAIN)
+                return rc;
+            continue;
+        }
+        bool was_partial = x & PGT_PARTIAL, flush = needs_flush(x, type);
+        bool at_once = type == PGT_WRITABLE && !was_partial;
+
+        if (was_partial && (x & PGT_TYPE) != type)
             return -EINVAL;
-        pg->type = x + 1;
+        if (!change_word(pg, &x, type | 1 | (at_once && !flush ? PGT_VALIDATED : 0)))
+            continue;
+        if (flush)
+            flush_old_type(pg, x);
+        if (!at_once)
+            return type_establish(pg, type, was_partial, preempt);
+        if (flush)
+            set_word(pg, PGT_WRITABLE | PGT_VALIDATED | 1);
         return 0;
     }
-    if (!(x & PGT_PARTIAL))
-        flush_old_type(pg, type);
-    if (type == PGT_WRITABLE && !(x & PGT_PARTIAL)) {
-        pg->type = PGT_WRITABLE | PGT_VALIDATED | 1;
-        return 0;
-    }
-    if ((x & PGT_PARTIAL) && (x & PGT_TYPE) != type)
-        return -EINVAL;
-    return type_establish(pg, type, preempt);
 }
 
 int page_type_put(struct page_info *pg, bool preempt)
 {
-    uint64_t x = pg->type;
+    uint64_t x = __atomic_load_n(&pg->type, __ATOMIC_RELAXED);
 
-    ASSERT(x & PGT_COUNT);
-    if (likely((x & PGT_COUNT) > 1)) {
-        pg->type = x - 1;
-        return 0;
+    for (;;) {
+        ASSERT((x & PGT_COUNT) && (x & PGT_VALIDATED));
+        if (likely((x & PGT_COUNT) > 1)) {
+            if (change_word(pg, &x, x - 1))
+                return 0;
+        } else if (!is_table(x)) {
+            if (change_word(pg, &x, unused_word(x)))
+                return 0;
+        } else if (change_word(pg, &x, (x & PGT_TYPE) | 1)) {
+            pg->n_validated = PT_ENTRIES;
+            take_partial_reference(pg);
+            return devalidate_busy(pg, preempt);
+        }
     }
-    if (!is_table(x)) {
-        leave_type(pg, x);
-        return 0;
-    }
-    pg->n_validated = PT_ENTRIES;
-    make_partial(pg, x & PGT_TYPE);
-    return page_type_continue_put(pg, preempt);
 }
 
 int page_type_continue_put(struct page_info *pg, bool preempt)
 {
-    int rc = devalidate_table(pg, pgt_level(pg->type), preempt);
-    if (rc)
-        return rc;
-    leave_type(pg, pg->type);
-    pg->flags &= (uint8_t)~PGF_PARTIAL_CHILD;
-    page_put(pg);
-    return 0;
+    uint64_t x = __atomic_load_n(&pg->type, __ATOMIC_ACQUIRE);
+
+    while (x & PGT_PARTIAL)
+        if (change_word(pg, &x, (x & PGT_TYPE) | 1))
+            return devalidate_busy(pg, preempt);
+    return 0; /* somebody else took it up, or has finished it */
 }
 
 void page_put_table(struct vcpu *v, struct page_info *pg)
@@ -314,7 +394,7 @@ int deferred_put_run(struct vcpu *v)
 {
     while (unlikely(v->arch.n_deferred)) {
         struct page_info *pg = v->arch.deferred[v->arch.n_deferred - 1];
-        int rc = (pg->type & PGT_PARTIAL) ? page_type_continue_put(pg, true) : 0;
+        int rc = page_type_continue_put(pg, true);
         if (rc)
             return rc;
         v->arch.n_deferred--;

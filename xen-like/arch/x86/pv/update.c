@@ -7,32 +7,43 @@
 #include "arch/trap.h"
 #include "console.h"
 
-/* Same frame, same write permission: the claims stay, only flags change. */
-static bool same_claims(uint64_t a, uint64_t b)
+static bool entry_exchange(uint64_t *slot, uint64_t *old, uint64_t val)
 {
-    return ((a ^ b) & (PTE_ADDR | PTE_P | PTE_W)) == 0 && !((a | b) & PTE_GRANT);
+    return __atomic_compare_exchange_n(slot, old, val, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+/* Both present, same frame, same write permission: the claims stay. */
+static bool only_flags_change(uint64_t old, uint64_t val)
+{
+    return (val & PTE_P) && ((old ^ val) & (PTE_ADDR | PTE_P | PTE_W)) == 0 &&
+           !((old | val) & PTE_GRANT) &&
+           !(val & (paddr_mask_invalid | (0xful << 59) | PTE_PWT | PTE_PCD | PTE_PAT));
+}
+
+/* Another vCPU may change the entry at the same time, and the CPU its A and D bits: each entry is
+ * taken out by whoever exchanges it, with its claims. */
 static int update_l1(struct domain *d, uint64_t *slot, uint64_t val, struct domain *owner,
                      bool keep_ad)
 {
-    uint64_t old = *slot;
+    uint64_t old = READ_ONCE(*slot);
 
     if (val & PTE_P) {
-        if (same_claims(old, val) &&
-            !(val & (paddr_mask_invalid | (0xful << 59) | PTE_PWT | PTE_PCD | PTE_PAT))) {
-            val = l1e_adjust(val);
-            *slot = keep_ad ? val | (old & (PTE_A | PTE_D)) : val;
-            return 0;
+        if (only_flags_change(old, val)) {
+            uint64_t same = l1e_adjust(val) | (keep_ad ? old & (PTE_A | PTE_D) : 0);
+
+            if (likely(entry_exchange(slot, &old, same)))
+                return 0;
         }
         int rc = l1e_get(val, d, owner);
         if (unlikely(rc))
             return rc;
         val = l1e_adjust(val);
-        if (keep_ad)
-            val |= old & (PTE_A | PTE_D);
     }
-    *slot = val;
+    if (keep_ad && (val & PTE_P))
+        while (!entry_exchange(slot, &old, val | (old & (PTE_A | PTE_D))))
+            ;
+    else
+        old = __atomic_exchange_n(slot, val, __ATOMIC_SEQ_CST);
     l1e_put(old, d);
     return 0;
 }
@@ -40,7 +51,7 @@ static int update_l1(struct domain *d, uint64_t *slot, uint64_t val, struct doma
 static int update_table(struct vcpu *v, struct domain *d, uint64_t *slot, uint64_t val,
                         unsigned int level, bool keep_ad)
 {
-    uint64_t old = *slot;
+    uint64_t old = READ_ONCE(*slot);
 
     if (keep_ad)
         val |= old & (PTE_A | PTE_D);
@@ -48,8 +59,7 @@ static int update_table(struct vcpu *v, struct domain *d, uint64_t *slot, uint64
         if (val & (PTE_PS | PTE_G | PTE_PWT | PTE_PCD | (0x7fful << 52) | paddr_mask_invalid))
             return -EINVAL;
         val |= PTE_U;
-        if (((old ^ val) & (PTE_ADDR | PTE_P)) == 0) {
-            *slot = val;
+        if (((old ^ val) & (PTE_ADDR | PTE_P)) == 0 && entry_exchange(slot, &old, val)) {
             if (level == 4)
                 xpti_l4_changed(d);
             return 0;
@@ -58,12 +68,33 @@ static int update_table(struct vcpu *v, struct domain *d, uint64_t *slot, uint64
         if (rc)
             return rc;
     }
-    *slot = val;
+    old = __atomic_exchange_n(slot, val, __ATOMIC_SEQ_CST);
     if (level == 4)
         xpti_l4_changed(d);
     if (old & PTE_P)
         page_put_table(v, mfn_to_page(paddr_to_mfn(old & PTE_ADDR)));
     return 0;
+}
+
+int pt_update_if(struct page_info *pt, uint64_t *slot, uint64_t old, uint64_t val)
+{
+    struct domain *d = page_owner(pt);
+    uint64_t was = old;
+
+    if (only_flags_change(old, val))
+        return entry_exchange(slot, &was, l1e_adjust(val)) ? 0 : -EAGAIN;
+    if (val & PTE_P) {
+        int rc = l1e_get(val, d, d);
+        if (unlikely(rc))
+            return rc;
+        val = l1e_adjust(val);
+    }
+    if (likely(entry_exchange(slot, &was, val))) {
+        l1e_put(old, d);
+        return 0;
+    }
+    l1e_put(val, d);
+    return -EAGAIN;
 }
 
 int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t val,
@@ -91,8 +122,10 @@ uint64_t *pv_walk_l1(const struct vcpu *v, uint64_t va, struct page_info **pt)
         return NULL;
     for (unsigned int level = 4; level > 1; level--) {
         const uint64_t *table = paddr_to_virt(e & PTE_ADDR);
-        e = table[pt_index(va, level)];
-        if (!(e & PTE_P) || (e & PTE_PS))
+        e = READ_ONCE(table[pt_index(va, level)]);
+        /* Another vCPU may have freed the table by now: whatever stands there must not lead out of
+         * RAM. */
+        if (!(e & PTE_P) || (e & PTE_PS) || !mfn_valid(paddr_to_mfn(e & PTE_ADDR)))
             return NULL;
     }
     *pt = mfn_to_page(paddr_to_mfn(e & PTE_ADDR));
