@@ -118,10 +118,6 @@ uint32_t apic_take_errors(void)
     return 0;
 }
 
-void cpu_serve_requests(void)
-{
-}
-
 void time_interrupt(void)
 {
 }
