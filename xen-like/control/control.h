@@ -68,7 +68,22 @@ int domctl_settscinfo(struct domain *d, struct xen_domctl *op);
 int domctl_gettscinfo(struct domain *d, struct xen_domctl *op);
 int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op);
 
+/* --- domctl_state.c --- */
+int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op);
+int domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op);
+int domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op);
+int domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op);
+int domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op);
+int domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op);
+
+/* --- cpu_policy.c --- */
+int domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op);
+int domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op);
+int sysctl_get_cpu_policy(struct xen_sysctl *op);
+int sysctl_get_cpu_featureset(struct xen_sysctl *op);
+
 /* --- sysctl_machine.c --- */
+int sysctl_pcitopoinfo(struct xen_sysctl *op);
 int sysctl_physinfo(struct xen_sysctl *op);
 int sysctl_sched_id(struct xen_sysctl *op);
 int sysctl_availheap(struct xen_sysctl *op);

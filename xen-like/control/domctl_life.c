@@ -63,7 +63,6 @@ int domctl_createdomain(struct domain *d, struct xen_domctl *op)
         maptrack < 0 ? GRANT_DEFAULT_MAPTRACK_FRAMES : (unsigned int)maptrack, false, &d);
     if (rc)
         return rc;
-    d->ssidref = config->ssidref;
     op->domain = d->id;
     return 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Facts about the machine: one CPU, one memory node, one CPU pool. */
 #include "arch/cpu.h"
+#include "arch/pci.h"
 #include "arch/time.h"
 #include "control.h"
 #include "guest.h"
+#include "hypercall.h"
 #include "lib/string.h"
 
 #define DISTANCE_LOCAL 10 /* ACPI SLIT: a node to itself */
@@ -90,6 +92,30 @@ int sysctl_numainfo(struct xen_sysctl *op)
         copy_to_guest(numa->distance, &distance, 1))
         return -EFAULT;
     numa->num_nodes = 1;
+    return 0;
+}
+
+/* Devices are near no node in particular. */
+int sysctl_pcitopoinfo(struct xen_sysctl *op)
+{
+    struct xen_sysctl_pcitopoinfo *topology = &op->u.pcitopoinfo;
+    physdev_pci_device_t device;
+    uint32_t node, i;
+
+    if (!guest_handle_addr(topology->devs) || !guest_handle_addr(topology->nodes))
+        return -EINVAL;
+    for (i = 0; i < topology->num_devs; i++) {
+        if (i && hypercall_preempt_check())
+            break; /* the tool asks again for the rest */
+        if (copy_from_guest_at(&device, topology->devs, i, 1))
+            return -EFAULT;
+        node = device.seg == 0 && pci_device_find((uint16_t)(device.bus << 8 | device.devfn))
+                   ? XEN_INVALID_NODE_ID
+                   : XEN_INVALID_DEV;
+        if (copy_to_guest_at(topology->nodes, i, &node, 1))
+            return -EFAULT;
+    }
+    topology->num_devs = i;
     return 0;
 }
 

@@ -334,6 +334,7 @@ int domain_unpause_by_controller(struct domain *d)
 {
     if (d->controller_pauses == 0)
         return -EINVAL;
+    d->has_run = true;
     d->controller_pauses--;
     domain_unpause(d);
     return 0;

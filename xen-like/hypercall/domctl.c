@@ -6,8 +6,9 @@
 #include "hypercall.h"
 
 enum domctl_flags {
-    WRITES_BACK = 1 << 0,    /* the argument carries results */
-    DOMAIN_OPTIONAL = 1 << 1 /* the domain named need not exist */
+    WRITES_BACK = 1 << 0,     /* the argument carries results */
+    DOMAIN_OPTIONAL = 1 << 1, /* the domain named need not exist */
+    EXPLAINS = 1 << 2         /* the argument says what an error is about */
 };
 
 #define DOMCTL(name, flags) [XEN_DOMCTL_##name] = {domctl_##name, flags}
@@ -43,6 +44,14 @@ static const struct domctl_row {
     DOMCTL(settscinfo, 0),
     DOMCTL(gettscinfo, WRITES_BACK),
     DOMCTL(getpageframeinfo3, 0),
+    DOMCTL(getvcpuextstate, WRITES_BACK),
+    DOMCTL(setvcpuextstate, 0),
+    DOMCTL(get_ext_vcpucontext, WRITES_BACK),
+    DOMCTL(set_ext_vcpucontext, 0),
+    DOMCTL(get_vcpu_msrs, WRITES_BACK),
+    DOMCTL(set_vcpu_msrs, 0),
+    DOMCTL(get_cpu_policy, WRITES_BACK),
+    DOMCTL(set_cpu_policy, WRITES_BACK | EXPLAINS),
 };
 
 static const struct domctl_row unsupported;
@@ -77,7 +86,8 @@ int64_t hc_domctl(HC_ARGS)
     control_end();
     if (rc == -ERESTART_HYPERCALL)
         return hypercall_restart(__HYPERVISOR_domctl, a1, a2, a3, a4, a5);
-    if (rc == 0 && (row->flags & WRITES_BACK) && guest_write(a1, &op, sizeof(op)))
+    if (((rc == 0 && (row->flags & WRITES_BACK)) || (row->flags & EXPLAINS)) &&
+        guest_write(a1, &op, sizeof(op)))
         return -EFAULT;
     return rc;
 }

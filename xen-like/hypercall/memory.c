@@ -348,16 +348,12 @@ static int64_t machphys_mapping(uint64_t arg)
 static int64_t machphys_mfn_list(uint64_t arg)
 {
     struct xen_machphys_mfn_list l;
-    uint64_t chunk_frames = (1ul << 21) / sizeof(uint64_t);
     uint32_t n = 0;
 
     if (guest_read(&l, arg, sizeof(l)))
         return -EFAULT;
-    for (uint64_t c = 0; c * chunk_frames < max_page && n < l.max_extents; c++, n++) {
-        uint64_t va = M2P_GUEST_BASE + c * (1ul << 21);
-        const uint64_t *l3 = paddr_to_virt(hv_l4[HV_SLOT_FIRST] & PTE_ADDR);
-        const uint64_t *l2 = paddr_to_virt(l3[pt_index(va, 3)] & PTE_ADDR);
-        xen_pfn_t mfn = (l2[pt_index(va, 2)] & PTE_ADDR) >> PAGE_SHIFT;
+    for (; (uint64_t)n * M2P_CHUNK_ENTRIES < max_page && n < l.max_extents; n++) {
+        xen_pfn_t mfn = m2p_chunk(n).n;
         if (copy_to_guest_at(l.extent_start, n, &mfn, 1))
             return -EFAULT;
     }
@@ -417,6 +413,19 @@ static int64_t claim_pages(uint64_t arg)
     return page_claim(d, r.nr_extents > d->n_pages ? r.nr_extents - d->n_pages : 0);
 }
 
+/* No domain has been given a virtual NUMA topology. */
+static int64_t vnuma_info(uint64_t arg)
+{
+    struct xen_vnuma_topology_info info;
+    int rc = 0;
+
+    if (guest_read(&info, arg, sizeof(info)))
+        return -EFAULT;
+    if (info.pad)
+        return -EINVAL;
+    return memory_subject(info.domid, &rc) ? -EOPNOTSUPP : rc;
+}
+
 int64_t hc_memory_op(HC_ARGS)
 {
     uint64_t cmd = a1 & MEMOP_MASK, start = (uint32_t)a1 >> MEMOP_START_SHIFT;
@@ -450,6 +459,8 @@ int64_t hc_memory_op(HC_ARGS)
         return claim_pages(a2);
     case XENMEM_acquire_resource:
         return acquire_resource(a2);
+    case XENMEM_get_vnumainfo:
+        return vnuma_info(a2);
     case XENMEM_get_sharing_freed_pages:
     case XENMEM_get_sharing_shared_pages:
         return 0;

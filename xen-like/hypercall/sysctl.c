@@ -7,10 +7,11 @@
 #define SYSCTL(name) [XEN_SYSCTL_##name] = sysctl_##name
 
 static int (*const sysctls[])(struct xen_sysctl *op) = {
-    SYSCTL(tbuf_op),    SYSCTL(perfc_op),   SYSCTL(readconsole),
-    SYSCTL(physinfo),   SYSCTL(sched_id),   SYSCTL(getdomaininfolist),
-    SYSCTL(debug_keys), SYSCTL(availheap),  SYSCTL(cputopoinfo),
-    SYSCTL(numainfo),   SYSCTL(cpupool_op), SYSCTL(get_cpu_levelling_caps),
+    SYSCTL(tbuf_op),     SYSCTL(perfc_op),       SYSCTL(readconsole),
+    SYSCTL(physinfo),    SYSCTL(sched_id),       SYSCTL(getdomaininfolist),
+    SYSCTL(debug_keys),  SYSCTL(availheap),      SYSCTL(cputopoinfo),
+    SYSCTL(numainfo),    SYSCTL(cpupool_op),     SYSCTL(get_cpu_levelling_caps),
+    SYSCTL(pcitopoinfo), SYSCTL(get_cpu_policy), SYSCTL(get_cpu_featureset),
 };
 
 int64_t hc_sysctl(HC_ARGS)

@@ -75,6 +75,7 @@ struct domain {
     domid_t id;
     bool is_control; /* dom0: may call control and hardware operations */
     bool is_dying;
+    bool has_run; /* was unpaused once: what its kernel may have looked at is fixed */
     bool is_shut_down;
     bool is_shutting_down;
     uint8_t shutdown_code; /* SHUTDOWN_* */

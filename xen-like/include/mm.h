@@ -104,6 +104,11 @@ static inline struct page_info *virt_to_page(const void *v)
 #define M2P_INVALID    (~0ul)
 #define M2P_SHARED     (~0ul - 1)
 extern uint64_t *const m2p_table;
+/* The M2P lies in chunks of 2 MiB: the first frame of the nth, for what max_page covers. */
+#define M2P_CHUNK_ENTRIES ((1ul << 21) / sizeof(uint64_t))
+mfn_t m2p_chunk(uint64_t n);
+/* Once, at boot: lets the control domain map the M2P, read-only, as frames of dom_xen. */
+void m2p_share(void);
 
 /* --- allocator (mm/heap.c) --- */
 #define HEAP_MAX_ORDER  18        /* 1 GiB */

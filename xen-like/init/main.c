@@ -78,6 +78,7 @@ static void init_acpi(void)
 static void init_dom0(void)
 {
     domain_create_system();
+    m2p_share();
     dom0_build();
     boot_modules_to_heap();
 }

@@ -4,8 +4,11 @@
 #include "console.h"
 #include "lib/string.h"
 
-#define XCR0_GUEST  0xe7ull /* x87 SSE AVX, AVX-512 */
-#define FXSAVE_SIZE 512
+#define XCR0_GUEST        0xe7ull /* x87 SSE AVX, AVX-512 */
+#define FXSAVE_SIZE       512
+#define FXSAVE_MXCSR      24      /* offset in it */
+#define MXCSR_ALWAYS      0xffbfu /* without DAZ, which old CPUs refuse */
+#define XSAVE_HEADER_SIZE 64
 
 static bool has_xsave;
 static uint64_t host_xcr0;
@@ -55,7 +58,7 @@ int fpu_vcpu_init(struct vcpu *v)
     if (!v->arch.fpu)
         return -ENOMEM;
     uint16_t *fcw = v->arch.fpu;
-    uint32_t *mxcsr = (uint32_t *)((char *)v->arch.fpu + 24);
+    uint32_t *mxcsr = (uint32_t *)((char *)v->arch.fpu + FXSAVE_MXCSR);
     *fcw = 0x37f;
     *mxcsr = 0x1f80;
     v->arch.xcr0 = 1;
@@ -70,13 +73,13 @@ void fpu_vcpu_free(struct vcpu *v)
 
 void fpu_set_legacy(struct vcpu *v, const void *image)
 {
-    uint32_t *mxcsr = (uint32_t *)((char *)v->arch.fpu + 24);
+    uint32_t *mxcsr = (uint32_t *)((char *)v->arch.fpu + FXSAVE_MXCSR);
 
     memcpy(v->arch.fpu, image, FXSAVE_SIZE);
-    *mxcsr &= 0xffbf; /* without DAZ, which old CPUs refuse */
-    if (has_xsave) {  /* header: x87 and SSE are in the image, the rest in its reset state */
+    *mxcsr &= MXCSR_ALWAYS;
+    if (has_xsave) { /* header: x87 and SSE are in the image, the rest in its reset state */
         uint64_t *header = (uint64_t *)((char *)v->arch.fpu + FXSAVE_SIZE);
-        memset(header, 0, 64);
+        memset(header, 0, XSAVE_HEADER_SIZE);
         header[0] = 3;
     }
 }
@@ -103,10 +106,37 @@ void fpu_load(struct vcpu *v)
         cpu_write_cr0(cpu_read_cr0() | 8);
 }
 
+/* What the CPU takes as XCR0. */
+static bool xcr0_ok(uint64_t xcr0)
+{
+    return has_xsave && (xcr0 & 1) && !(xcr0 & ~host_xcr0) && (!(xcr0 & 4) || (xcr0 & 2)) &&
+           (!(xcr0 & 0xe0) || ((xcr0 & 0xe0) == 0xe0 && (xcr0 & 4)));
+}
+
+uint32_t fpu_state_size(void)
+{
+    return area_size;
+}
+
+int fpu_set_state(struct vcpu *v, uint64_t xcr0, const void *image, uint32_t size)
+{
+    const uint64_t *header = (const uint64_t *)((const char *)image + FXSAVE_SIZE);
+
+    if (!xcr0_ok(xcr0) || size < FXSAVE_SIZE + XSAVE_HEADER_SIZE || size > area_size ||
+        (header[0] & ~host_xcr0))
+        return -EINVAL;
+    for (unsigned int i = 1; i < XSAVE_HEADER_SIZE / sizeof(*header); i++)
+        if (header[i])
+            return -EINVAL; /* compacted, or bits that the CPU refuses */
+    memcpy(v->arch.fpu, image, size);
+    *(uint32_t *)((char *)v->arch.fpu + FXSAVE_MXCSR) &= MXCSR_ALWAYS;
+    v->arch.xcr0 = xcr0;
+    return 0;
+}
+
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
-    if (!has_xsave || !(xcr0 & 1) || (xcr0 & ~host_xcr0) || ((xcr0 & 4) && !(xcr0 & 2)) ||
-        ((xcr0 & 0xe0) && ((xcr0 & 0xe0) != 0xe0 || !(xcr0 & 4))))
+    if (!xcr0_ok(xcr0))
         return -EINVAL;
     v->arch.xcr0 = xcr0;
     xsetbv(xcr0);

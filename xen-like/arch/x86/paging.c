@@ -19,6 +19,7 @@
 #include "arch/tlb.h"
 #include "boot.h"
 #include "console.h"
+#include "domain.h"
 #include "mm.h"
 #include "lib/string.h"
 
@@ -155,6 +156,22 @@ static void map_frame_array(uint64_t va, size_t entry_size, int fill, uint64_t g
             map_2m(guest_va + c * SZ_2M, virt_to_paddr(chunk),
                    PTE_P | PTE_U | PTE_A | PTE_G | PTE_NX);
     }
+}
+
+mfn_t m2p_chunk(uint64_t n)
+{
+    uint64_t va = M2P_GUEST_BASE + n * SZ_2M;
+    const uint64_t *l3 = paddr_to_virt(hv_l4[HV_SLOT_FIRST] & PTE_ADDR);
+    const uint64_t *l2 = paddr_to_virt(l3[pt_index(va, 3)] & PTE_ADDR);
+
+    return paddr_to_mfn(l2[pt_index(va, 2)] & PTE_ADDR);
+}
+
+void m2p_share(void)
+{
+    for (uint64_t n = 0; n * M2P_CHUNK_ENTRIES < max_page; n++)
+        for (uint64_t i = 0; i < SZ_2M / PAGE_SIZE; i++)
+            page_share(mfn_to_page(MFN(m2p_chunk(n).n + i)), dom_xen, false);
 }
 
 static uint64_t image_flags(uint64_t va)

@@ -20,6 +20,13 @@ void fpu_vcpu_free(struct vcpu *v);
  * would refuse to load are cleared.
  */
 void fpu_set_legacy(struct vcpu *v, const void *image);
+/* Bytes of a vCPU's XSAVE image, vcpu.arch.fpu: the standard format. */
+uint32_t fpu_state_size(void);
+/*
+ * Loads a saved XSAVE image into a vCPU that does not run; it may be shorter than the machine's.
+ * -EINVAL when the CPU would refuse `xcr0` or the image's header.
+ */
+int fpu_set_state(struct vcpu *v, uint64_t xcr0, const void *image, uint32_t size);
 void fpu_save(struct vcpu *v);
 void fpu_load(struct vcpu *v);
 /* XSETBV by the guest; -EINVAL for a value the CPU would refuse. */

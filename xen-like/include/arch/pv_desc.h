@@ -29,6 +29,9 @@ int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries);
 /* A fault at `va` in the LDT window of `v`: maps the page; false when the guest has none there. */
 bool pv_ldt_fault(struct vcpu *v, uint64_t va);
 void pv_ldt_unmap(struct vcpu *v);
+/* Takes a value for debug register `n` of `v` without loading it; -ENODEV, -EPERM, -EINVAL as
+ * set_debugreg answers. */
+int pv_set_debugreg(struct vcpu *v, unsigned int n, uint64_t value);
 /* Loads GDTR, LDTR for `v` (NULL: the hypervisor's own). */
 void desc_load(const struct vcpu *v);
 /* The IDT, once, before the first desc_init. */

@@ -68,6 +68,7 @@ struct arch_domain {
     unsigned int n_pirq;
     struct e820_list *memory_map; /* XENMEM_set_memory_map, or NULL */
     uint32_t relinquish_state;
+    struct cpu_policy *policy; /* set by the toolstack, or NULL: all that PV guests may have */
 };
 
 #endif

@@ -47,6 +47,12 @@ void pv_syscall32(struct regs *regs);
  */
 void pv_inject_trap(struct regs *regs, unsigned int vector, uint32_t error);
 void pv_inject_page_fault(struct regs *regs, uint64_t address, uint32_t error);
+/* The assists a domain can ask for (<xen/xen.h>). */
+#define PV_VM_ASSISTS                                                                              \
+    (1ul << VMASST_TYPE_4gb_segments | 1ul << VMASST_TYPE_4gb_segments_notify |                    \
+     1ul << VMASST_TYPE_writable_pagetables | 1ul << VMASST_TYPE_pae_extended_cr3 |                \
+     1ul << VMASST_TYPE_architectural_iopl | 1ul << VMASST_TYPE_runstate_update_flag)
+
 static inline bool pv_canonical(uint64_t a)
 {
     return (uint64_t)((int64_t)(a << 16) >> 16) == a;

@@ -172,42 +172,49 @@ int64_t hc_set_segment_base(HC_ARGS)
 #define DR7_FIXED          0x400ul
 #define DR7_GENERAL_DETECT 0x2000ul
 
-int64_t hc_set_debugreg(HC_ARGS)
+int pv_set_debugreg(struct vcpu *v, unsigned int n, uint64_t value)
 {
-    struct vcpu *v = current;
-    (void)a3, (void)a4, (void)a5;
-
-    switch (a1) {
+    switch (n) {
     case 4:
     case 5: /* other names of 6 and 7 while CR4.DE is clear */
         if (v->arch.cr4 & (1ul << 3))
             return -ENODEV;
-        return hc_set_debugreg(a1 + 2, a2, 0, 0, 0);
+        return pv_set_debugreg(v, n + 2, value);
     case 0 ... 3:
-        if (!pv_canonical(a2) || !guest_range_ok(a2, 1))
+        if (!pv_canonical(value) || !guest_range_ok(value, 1))
             return -EPERM;
-        v->arch.dr[a1] = a2;
-        break;
+        v->arch.dr[n] = value;
+        return 0;
     case 6:
-        if (a2 & ~0xffffffffull)
+        if (value & ~0xffffffffull)
             return -EINVAL;
-        v->arch.dr[6] = (a2 & 0xe00f) | DR6_FIXED;
+        v->arch.dr[6] = (value & 0xe00f) | DR6_FIXED;
         return 0;
     case 7:
-        if (a2 & ~0xffffffffull)
+        if (value & ~0xffffffffull)
             return -EINVAL;
-        if (a2 & DR7_GENERAL_DETECT)
+        if (value & DR7_GENERAL_DETECT)
             return -EPERM;
-        a2 = (a2 & ~0xd800ul) | DR7_FIXED;
+        value = (value & ~0xd800ul) | DR7_FIXED;
         /* I/O breakpoints (R/W = 2) would fire in the hypervisor too. */
         for (unsigned int i = 0; i < 4; i++)
-            if ((a2 >> (2 * i) & 3) && (a2 >> (16 + 4 * i) & 3) == 2)
+            if ((value >> (2 * i) & 3) && (value >> (16 + 4 * i) & 3) == 2)
                 return -EPERM;
-        v->arch.dr[7] = a2;
-        break;
+        v->arch.dr[7] = value;
+        return 0;
     default:
         return -ENODEV;
     }
+}
+
+int64_t hc_set_debugreg(HC_ARGS)
+{
+    struct vcpu *v = current;
+    int rc = a1 < 8 ? pv_set_debugreg(v, (unsigned int)a1, a2) : -ENODEV;
+    (void)a3, (void)a4, (void)a5;
+
+    if (rc)
+        return rc;
     __asm__ volatile(
         "mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(v->arch.dr[0]),
         "r"(v->arch.dr[1]), "r"(v->arch.dr[2]), "r"(v->arch.dr[3]));
@@ -263,13 +270,9 @@ int64_t hc_iret(HC_ARGS)
 int64_t hc_vm_assist(HC_ARGS)
 {
     struct domain *d = current->domain;
-    const uint64_t valid =
-        1ul << VMASST_TYPE_4gb_segments | 1ul << VMASST_TYPE_4gb_segments_notify |
-        1ul << VMASST_TYPE_writable_pagetables | 1ul << VMASST_TYPE_pae_extended_cr3 |
-        1ul << VMASST_TYPE_architectural_iopl | 1ul << VMASST_TYPE_runstate_update_flag;
     (void)a3, (void)a4, (void)a5;
 
-    if (a2 >= 64 || !(valid >> a2 & 1))
+    if (a2 >= 64 || !(PV_VM_ASSISTS >> a2 & 1))
         return -EINVAL;
     if (a1 == VMASST_CMD_enable)
         d->vm_assist |= 1ul << a2;

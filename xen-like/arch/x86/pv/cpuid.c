@@ -9,6 +9,7 @@
 #include <xen/version.h>
 
 #include "arch/cpu.h"
+#include "arch/cpu_policy.h"
 #include "arch/fpu.h"
 #include "arch/trap.h"
 
@@ -60,30 +61,22 @@ static void xen_leaf(uint32_t leaf, struct cpuid_regs *r)
     }
 }
 
-static void hide_leaf_1(const struct vcpu *v, struct cpuid_regs *r)
+static void hide_leaf_1(struct cpuid_regs *r)
 {
-    r->c &= ~L1C_HIDE;
-    r->c |= BIT(31); /* hypervisor present */
-    /* OSXSAVE is what CR4 says; a kernel that has not set it yet is told whether it may, as Xen
-     * does. */
-    if ((v->arch.cr4 & (1ul << 18)) || ((v->arch.flags & VCPU_KERNEL_MODE) && fpu_has_xsave()))
-        r->c |= BIT(27);
-    else
-        r->c &= ~BIT(27);
+    r->c &= ~(L1C_HIDE | BIT(27)); /* OSXSAVE is what CR4 says: see show_vcpu() */
+    r->c |= BIT(31);               /* hypervisor present */
     r->d &= ~L1D_HIDE;
     r->d |= BIT(6) | BIT(9); /* PAE, APIC */
-    if (v->domain->is_control)
-        r->d |= cpu_cpuid(1, 0).d & BIT(12); /* MTRRs are shown to dom0, as under Xen */
     if (!fpu_has_xsave())
-        r->c &= ~(BIT(26) | BIT(27) | BIT(28));
-    r->b = (r->b & 0x0000ffff) | v->id << 25 | 1u << 16;
+        r->c &= ~(BIT(26) | BIT(28));
+    r->b &= 0x0000ffff; /* cache line, brand; who asks is added later */
 }
 
-static void hide(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_regs *r)
+static void hide(uint32_t leaf, uint32_t sub, struct cpuid_regs *r)
 {
     switch (leaf) {
     case 1:
-        hide_leaf_1(v, r);
+        hide_leaf_1(r);
         break;
     case 5:
     case 6:
@@ -134,17 +127,39 @@ static void hide(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid
     }
 }
 
+struct cpuid_regs pv_cpuid_offered(uint32_t leaf, uint32_t sub)
+{
+    uint32_t base = leaf & 0xf0000000;
+    struct cpuid_regs r = {0};
+
+    if ((base != 0 && base != 0x80000000) || leaf > cpu_cpuid(base, 0).a)
+        return r;
+    r = cpu_cpuid(leaf, sub);
+    hide(leaf, sub, &r);
+    return r;
+}
+
+/* What depends on who asks: the APIC id, OSXSAVE, and MTRRs for dom0, as under Xen. */
+static void show_vcpu(const struct vcpu *v, struct cpuid_regs *r)
+{
+    /* A kernel that has not set CR4.OSXSAVE yet is told whether it may, as Xen does. */
+    if ((r->c & BIT(26)) && ((v->arch.cr4 & (1ul << 18)) || (v->arch.flags & VCPU_KERNEL_MODE)))
+        r->c |= BIT(27);
+    if (v->domain->is_control)
+        r->d |= cpu_cpuid(1, 0).d & BIT(12);
+    r->b |= v->id << 25 | 1u << 16;
+}
+
 void pv_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct regs *regs)
 {
     struct cpuid_regs r = {0};
-    uint32_t base = leaf & 0xf0000000;
 
-    if (base == 0x40000000)
+    if ((leaf & 0xf0000000) == 0x40000000)
         xen_leaf(leaf, &r);
-    else if ((base == 0 || base == 0x80000000) && leaf <= cpu_cpuid(base, 0).a) {
-        r = cpu_cpuid(leaf, sub);
-        hide(v, leaf, sub, &r);
-    }
+    else
+        r = cpu_policy_leaf(v->domain, leaf, sub);
+    if (leaf == 1)
+        show_vcpu(v, &r);
     regs->rax = r.a;
     regs->rbx = r.b;
     regs->rcx = r.c;

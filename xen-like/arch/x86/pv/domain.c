@@ -17,6 +17,9 @@
 #define RFLAGS_IOPL_SHIFT 12
 #define TABLE_LINK        (PTE_P | PTE_W | PTE_A)
 
+/* DR6 and DR7 with their fixed bits. */
+static const uint64_t debug_reset[8] = {[6] = 0xffff0ff0, [7] = 0x400};
+
 static int arch_create(struct domain *d)
 {
     d->arch.perdomain_l3 = mm_alloc_pages(0);
@@ -52,8 +55,7 @@ static int arch_vcpu_create(struct vcpu *v)
     v->arch.flags = VCPU_KERNEL_MODE;
     v->arch.cr0 = 0x80050033;
     v->arch.cr4 = 0x620; /* PAE, OSFXSR, OSXMMEXCPT */
-    v->arch.dr[6] = 0xffff0ff0;
-    v->arch.dr[7] = 0x400;
+    memcpy(v->arch.dr, debug_reset, sizeof(debug_reset));
     v->vcpu_info->evtchn_upcall_mask = 1;
     vcpu_time_publish(v);
     return fpu_vcpu_init(v);
@@ -155,6 +157,11 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
             (struct trap_gate){c->trap_ctxt[i].address, c->trap_ctxt[i].cs, c->trap_ctxt[i].flags};
     if (c->flags & VGCF_i387_valid)
         fpu_set_legacy(v, &c->fpu_ctxt);
+    for (unsigned int i = 0; i < ARRAY_SIZE(c->debugreg); i++)
+        if (pv_set_debugreg(v, i, c->debugreg[i]))
+            v->arch.dr[i] = debug_reset[i]; /* Xen ignores what it cannot take, too */
+    if (v->id == 0)
+        d->vm_assist = c->vm_assist & PV_VM_ASSISTS;
     v->is_initialised = true;
     return 0;
 }
@@ -210,6 +217,7 @@ void arch_vcpu_get_context(struct vcpu *v, vcpu_guest_context_t *c)
     c->ctrlreg[3] = v->arch.cr3_kernel;
     c->ctrlreg[4] = v->arch.cr4;
     memcpy(c->debugreg, v->arch.dr, sizeof(c->debugreg));
+    c->vm_assist = v->domain->vm_assist;
     c->event_callback_eip = v->arch.event_callback;
     c->failsafe_callback_eip = v->arch.failsafe_callback;
     c->syscall_callback_eip = v->arch.syscall_callback;
@@ -337,6 +345,7 @@ static void arch_free(struct domain *d)
     if (d->shared_info && page_unshare(virt_to_page(d->shared_info)))
         mm_free_pages(d->shared_info, 0);
     mm_free(d->arch.memory_map);
+    mm_free(d->arch.policy);
 }
 
 const struct domain_room arch_room = {.name = "pv",

@@ -99,16 +99,14 @@ static int update_batch(uint64_t list, unsigned int count, struct domain *pt_own
     return 0;
 }
 
-int64_t hc_mmu_update(HC_ARGS)
+/* Finds whose tables and whose frames are meant (upper and lower half of `domains`), then updates.
+ */
+static int update_for(uint64_t requests, unsigned int count, uint32_t domains, unsigned int *done)
 {
-    unsigned int count = (uint32_t)a2 & ~MMU_UPDATE_PREEMPTED, done = 0, prior = 0;
-    uint16_t foreign = (uint16_t)a4, pt_dom = (uint16_t)((uint32_t)a4 >> 16);
+    uint16_t foreign = (uint16_t)domains, pt_dom = (uint16_t)(domains >> 16);
     struct domain *owner = current->domain, *pt_owner = current->domain;
     int rc = 0;
-    (void)a5;
 
-    if (((uint32_t)a2 & MMU_UPDATE_PREEMPTED) && a3 && guest_read(&prior, a3, sizeof(prior)))
-        return -EFAULT;
     if (pt_dom && !(pt_owner = pv_page_owner_for(pt_dom - 1, &rc)))
         return rc;
     if (foreign != DOMID_SELF && !(owner = pv_page_owner_for(foreign, &rc)))
@@ -118,9 +116,21 @@ int64_t hc_mmu_update(HC_ARGS)
     /* An update may drop the last page, and with it the last reference, of a dead domain. */
     if (owner != current->domain)
         domain_get(owner);
-    rc = update_batch(a1, count, pt_owner, owner, &done);
+    rc = update_batch(requests, count, pt_owner, owner, done);
     if (owner != current->domain)
         domain_put(owner);
+    return rc;
+}
+
+int64_t hc_mmu_update(HC_ARGS)
+{
+    unsigned int count = (uint32_t)a2 & ~MMU_UPDATE_PREEMPTED, done = 0, prior = 0;
+    (void)a5;
+
+    if (((uint32_t)a2 & MMU_UPDATE_PREEMPTED) && a3 && guest_read(&prior, a3, sizeof(prior)))
+        return -EFAULT;
+    int rc = update_for(a1, count, (uint32_t)a4, &done);
+    /* Told on any error too: Linux skips that many and goes on. */
     if (a3) {
         unsigned int total = prior + done;
         if (guest_write(a3, &total, sizeof(total)))
