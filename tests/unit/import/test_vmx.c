@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* VMX files: syntax, meaning, and the xl.cfg made of them. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "config/domain_config.h"
+#include "import/vm.h"
+#include "import/vmx.h"
+#include "import/xlcfg.h"
+
+static const char typical[] = "\357\273\277.encoding = \"UTF-8\"\r\n"
+                              "config.version = \"8\"\r\n"
+                              "virtualHW.version = \"19\"\r\n"
+                              "# a comment\r\n"
+                              "displayName = \"web |22one|22 #2\"\r\n"
+                              "guestOS = \"debian11-64\"\r\n"
+                              "memSize = \"2048\"\r\n"
+                              "numvcpus = \"4\"\r\n"
+                              "firmware = \"efi\"\r\n"
+                              "uuid.bios = \"56 4d 6c 9e 24 aa 1c 3d-5d a4 12 ff 90 33 40 c1\"\r\n"
+                              "scsi0.present = \"TRUE\"\r\n"
+                              "scsi0:0.present = \"TRUE\"\r\n"
+                              "scsi0:0.fileName = \"web.vmdk\"\r\n"
+                              "SCSI0:1.fileName = \"/vmfs/volumes/fast ds/web/data.vmdk\"\r\n"
+                              "scsi0:1.mode = \"independent-nonpersistent\"\r\n"
+                              "scsi0:2.present = \"FALSE\"\r\n"
+                              "scsi0:2.fileName = \"gone.vmdk\"\r\n"
+                              "sata0:0.present = \"TRUE\"\r\n"
+                              "sata0:0.deviceType = \"cdrom-image\"\r\n"
+                              "sata0:0.fileName = \"install.iso\"\r\n"
+                              "ethernet0.present = \"TRUE\"\r\n"
+                              "ethernet0.networkName = \"VM Network\"\r\n"
+                              "ethernet0.addressType = \"generated\"\r\n"
+                              "ethernet0.generatedAddress = \"00:0c:29:33:40:c1\"\r\n"
+                              "ethernet1.present = \"TRUE\"\r\n"
+                              "ethernet1.networkName = \"Backup\"\r\n"
+                              "ethernet1.addressType = \"static\"\r\n"
+                              "ethernet1.address = \"00:50:56:01:02:03\"\r\n"
+                              "floppy0.present = \"TRUE\"\r\n";
+
+static struct vmx vmx;
+static struct vm vm;
+
+static int teardown(void **state)
+{
+    (void)state;
+    vm_free(&vm);
+    vmx_free(&vmx);
+    return 0;
+}
+
+static void read_typical(void)
+{
+    struct vmx_error vmx_error;
+    const char *error = NULL;
+
+    assert_int_equal(vmx_parse(&vmx, typical, sizeof(typical) - 1, &vmx_error), 0);
+    assert_int_equal(vm_from_vmx(&vm, &vmx, &error), 0);
+}
+
+static void a_typical_machine_is_understood(void **state)
+{
+    (void)state;
+    read_typical();
+    assert_string_equal(vm.name, "web \"one\" #2");
+    assert_int_equal(vm.memory_mib, 2048);
+    assert_int_equal(vm.vcpus, 4);
+    assert_true(vm.is_efi && vm.has_uuid);
+    assert_int_equal(vm.uuid[0], 0x56);
+    assert_int_equal(vm.uuid[15], 0xc1);
+    assert_int_equal(vm.n_disks, 2);
+    assert_string_equal(vm.disks[0].file, "web.vmdk");
+    assert_string_equal(vm.disks[1].place, "scsi0:1");
+    assert_true(vm.disks[1].is_read_only);
+    assert_int_equal(vm.n_nics, 2);
+    assert_int_equal(vm.nics[1].mac[5], 3);
+    assert_string_equal(vm.nics[0].network, "VM Network");
+    assert_int_equal(vm.n_losses, 4); /* CD-ROM, mode, floppy, firmware */
+}
+
+static int report_count;
+
+static void report(void *context, bool is_error, const char *file, unsigned int line,
+                   const char *text)
+{
+    (void)context, (void)file, (void)line;
+    print_message("%s: %s\n", is_error ? "error" : "warning", text);
+    report_count++;
+}
+
+/* What we write is read by our own xl without a word. */
+static void the_xlcfg_is_one_that_xl_takes(void **state)
+{
+    const struct xlcfg_network networks[] = {{"Backup", "br0"}};
+    struct xlcfg_options options = {.source = "[ds] web/web.vmx",
+                                    .directory = "[ds] web/",
+                                    .kernel = "/boot/vmlinuz",
+                                    .ramdisk = "/boot/initrd.img",
+                                    .extra = "root=/dev/xvda1 ro console=hvc0",
+                                    .bridge = "nat0",
+                                    .networks = networks,
+                                    .n_networks = 1};
+    struct domain_config config;
+    struct cfg cfg = {0};
+    struct cfg_error error;
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    read_typical();
+    assert_int_equal(xlcfg_write(&vm, &options, out), 0);
+    fclose(out);
+    assert_non_null(strstr(text, "network \"VM Network\": connected to vSwitch nat0"));
+    if (cfg_parse(&cfg, text, size, "made", &error))
+        fail_msg("line %u: %s\n%s", error.line, error.text, text);
+    report_count = 0;
+    assert_int_equal(domain_config_read(&config, &cfg, "made", report, NULL), 0);
+    assert_int_equal(report_count, 0);
+    assert_string_equal(config.name, "web--one---2");
+    assert_int_equal(config.vcpus, 4);
+    assert_int_equal(config.memory_kib, 2048 << 10);
+    assert_string_equal(config.disks[0].target, "[ds] web/web.vmdk");
+    assert_string_equal(config.disks[1].target, "[fast ds] web/data.vmdk");
+    assert_false(config.disks[1].is_writable);
+    assert_string_equal(config.vifs[0].bridge, "nat0");
+    assert_string_equal(config.vifs[1].bridge, "br0");
+    assert_int_equal(config.vifs[0].mac[5], 0xc1);
+    domain_config_free(&config);
+    cfg_free(&cfg);
+    free(text);
+}
+
+static void names_that_an_xlcfg_cannot_say_are_refused(void **state)
+{
+    struct xlcfg_options options = {.source = "x", .bridge = "nat0"};
+    FILE *out = fopen("/dev/null", "w");
+
+    (void)state;
+    read_typical();
+    free(vm.disks[0].file);
+    vm.disks[0].file = strdup("a','phy,xvdz,w', 'b.vmdk");
+    assert_int_equal(xlcfg_write(&vm, &options, out), -1);
+    fclose(out);
+}
+
+static void expect_error(const char *text, unsigned int line)
+{
+    struct vmx bad;
+    struct vmx_error error = {0};
+
+    assert_int_equal(vmx_parse(&bad, text, strlen(text), &error), -1);
+    assert_int_equal(error.line, line);
+    assert_non_null(error.text);
+    vmx_free(&bad);
+}
+
+static void what_is_no_vmx_is_named_with_its_line(void **state)
+{
+    (void)state;
+    expect_error("", 0);
+    expect_error("a = \"1\"\nno equals sign\n", 2);
+    expect_error("= \"1\"\n", 1);
+    expect_error("a = \"1\n", 1);
+}
+
+static void numbers_are_checked(void **state)
+{
+    static const char *const bad[] = {
+        "displayName = \"x\"\nmemSize = \"many\"\n", "displayName = \"x\"\nmemSize = \"-5\"\n",
+        "displayName = \"x\"\nnumvcpus = \"100000\"\n", "a = \"b\"\n"};
+    struct vmx_error vmx_error;
+    const char *error;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        error = NULL;
+        assert_int_equal(vmx_parse(&vmx, bad[i], strlen(bad[i]), &vmx_error), 0);
+        assert_int_equal(vm_from_vmx(&vm, &vmx, &error), -1);
+        assert_non_null(error);
+        vm_free(&vm);
+        vmx_free(&vmx);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_typical_machine_is_understood, teardown),
+        cmocka_unit_test_teardown(the_xlcfg_is_one_that_xl_takes, teardown),
+        cmocka_unit_test_teardown(names_that_an_xlcfg_cannot_say_are_refused, teardown),
+        cmocka_unit_test_teardown(what_is_no_vmx_is_named_with_its_line, teardown),
+        cmocka_unit_test_teardown(numbers_are_checked, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
