@@ -4,7 +4,7 @@ HV_VERSION := 0.1
 HV_CC     ?= gcc
 HV_OPT    := -O2
 HV_INC    := -nostdinc -isystem $(shell $(HV_CC) -print-file-name=include) -I $(B)/hv/inc -Ixen-like/include -Ixen-like
-HV_CFLAGS := $(CSTD) $(HV_OPT) -g $(WARN) -ffreestanding -fPIE -mcmodel=small -fvisibility=hidden -fno-plt \
+HV_CFLAGS := $(CSTD) $(HV_OPT) -g $(WARN) -ffreestanding -fPIE -mcmodel=small -fvisibility=hidden \
              -fno-stack-protector -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
              -mno-red-zone -mgeneral-regs-only -mpreferred-stack-boundary=3 -fcf-protection=none -mindirect-branch=thunk-extern -mindirect-branch-register \
              -include xen-like/include/hidden.h -D__XEN_TOOLS__ -DCORBEL_VERSION='"$(HV_VERSION)"' $(HV_INC) $(if $(filter 1,$(DEBUG)),,-DNDEBUG)
