@@ -50,15 +50,16 @@ static uint32_t describe_vcpus(const struct domain *d, struct xen_domctl_getdoma
 
 void control_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
+    bool is_shut_down = __atomic_load_n(&d->is_shut_down, __ATOMIC_ACQUIRE);
     /* Xen keeps all ones as "no code yet". */
-    uint32_t code = d->is_shut_down ? d->shutdown_code : ~0u;
+    uint32_t code = is_shut_down ? d->shutdown_code : ~0u;
 
     memset(info, 0, sizeof(*info));
     info->domain = d->id;
     info->flags = describe_vcpus(d, info) | code << XEN_DOMINF_shutdownshift;
     if (d->is_dying)
         info->flags |= XEN_DOMINF_dying;
-    if (d->is_shut_down)
+    if (is_shut_down)
         info->flags |= XEN_DOMINF_shutdown;
     if (d->controller_pauses)
         info->flags |= XEN_DOMINF_paused;

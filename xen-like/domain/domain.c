@@ -265,10 +265,10 @@ void domain_shutdown(struct domain *d, uint8_t reason)
 {
     if (d == dom0)
         dom0_shutdown(reason);
-    if (d->is_shut_down || d->is_dying)
+    if (d->is_dying || __atomic_exchange_n(&d->is_shutting_down, true, __ATOMIC_ACQ_REL))
         return;
     d->shutdown_code = reason;
-    d->is_shutting_down = d->is_shut_down = true;
+    __atomic_store_n(&d->is_shut_down, true, __ATOMIC_RELEASE);
     domain_pause_nowait(d); /* two vCPUs of it may come here and would wait for each other */
     send_global_virq(VIRQ_DOM_EXC);
 }

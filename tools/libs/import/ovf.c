@@ -379,7 +379,7 @@ static int resolve_disk(struct reader *r, const struct disk_item *item)
         if (strcmp(r->disks[i].id, id + strlen("/disk/")) != 0)
             continue;
         disk->bytes = r->disks[i].bytes;
-        for (size_t k = 0; *r->disks[i].file && k < r->n_files; k++)
+        for (size_t k = 0; *r->disks[i].file && !disk->file && k < r->n_files; k++)
             if (strcmp(r->files[k].id, r->disks[i].file) == 0)
                 disk->file = strdup(r->files[k].href);
         if (*r->disks[i].file && !disk->file)
