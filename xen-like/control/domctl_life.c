@@ -92,7 +92,8 @@ int domctl_resumedomain(struct domain *d, struct xen_domctl *op)
     if (d == current->domain)
         return -EINVAL;
     if (d->is_shut_down) {
-        d->is_shut_down = d->is_shutting_down = false;
+        d->is_shut_down = false;
+        __atomic_store_n(&d->is_shutting_down, false, __ATOMIC_RELEASE);
         domain_unpause(d);
     }
     return 0;

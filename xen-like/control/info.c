@@ -50,8 +50,8 @@ static uint32_t describe_vcpus(const struct domain *d, struct xen_domctl_getdoma
 
 void control_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
+    /* Looked at once: it may shut down meanwhile. Xen keeps all ones as "no code yet". */
     bool is_shut_down = __atomic_load_n(&d->is_shut_down, __ATOMIC_ACQUIRE);
-    /* Xen keeps all ones as "no code yet". */
     uint32_t code = is_shut_down ? d->shutdown_code : ~0u;
 
     memset(info, 0, sizeof(*info));

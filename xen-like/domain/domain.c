@@ -268,8 +268,8 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     if (d->is_dying || __atomic_exchange_n(&d->is_shutting_down, true, __ATOMIC_ACQ_REL))
         return;
     d->shutdown_code = reason;
-    __atomic_store_n(&d->is_shut_down, true, __ATOMIC_RELEASE);
     domain_pause_nowait(d); /* two vCPUs of it may come here and would wait for each other */
+    __atomic_store_n(&d->is_shut_down, true, __ATOMIC_RELEASE);
     send_global_virq(VIRQ_DOM_EXC);
 }
 

@@ -229,8 +229,8 @@ static void fill_start_info(struct child *child, const struct plan *plan, uint64
     info->mfn_list = VIRT_BASE + (plan->p2m << PAGE_SHIFT);
     info->console.domU.mfn = child->mfn[plan->console];
     info->console.domU.evtchn = port;
-    set_text((char *)info->cmd_line, sizeof(info->cmd_line), "role=%s argument=%lu", child->role,
-             argument);
+    set_text((char *)info->cmd_line, sizeof(info->cmd_line), "role=%s argument=%lu id=%u",
+             child->role, argument, child->id);
 }
 
 static long start_vcpu(const struct child *child, const struct plan *plan)
@@ -425,6 +425,11 @@ uint64_t guest_number(const char *name, uint64_t otherwise)
     while (*at >= '0' && *at <= '9')
         value = value * 10 + (*at++ - '0');
     return value;
+}
+
+domid_t child_id(void)
+{
+    return guest_number("id", 0);
 }
 
 bool child_is_self(void)

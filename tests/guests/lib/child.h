@@ -76,6 +76,9 @@ void child_sleep(uint64_t nanoseconds);
 /* In a child: the page it shares with its parent. */
 extern volatile uint64_t mailbox[MAILBOX_WORDS];
 
+/* In a child: its own domain's number. */
+domid_t child_id(void);
+
 /* A number given on the guest's command line as `name=number`, or `otherwise`. */
 uint64_t guest_number(const char *name, uint64_t otherwise);
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory taken away while it is used: given back while granted, while mapped by another, while it
+ * holds live tables or descriptors; a domain destroyed while others hold its pages. Nobody may see
+ * a frame after it has a new owner.
+ */
+#include "lib/child.h"
+#include "lib/report.h"
+#include "runtime/format.h"
+#include "runtime/grant.h"
+#include "runtime/hypercall.h"
+#include "runtime/paging.h"
+#include "runtime/start.h"
+
+#include <xen/memory.h>
+#include <xen/sched.h>
+
+static long give_back(uint64_t mfn)
+{
+    xen_pfn_t frame = mfn;
+    struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
+
+    set_xen_guest_handle(r.extent_start, &frame);
+    return hypercall2(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, arg(&r));
+}
+
+static long exchange(uint64_t mfn)
+{
+    xen_pfn_t in = mfn, out = paging_m2p()[mfn];
+    struct xen_memory_exchange e = {.in = {.nr_extents = 1, .domid = DOMID_SELF},
+                                    .out = {.nr_extents = 1, .domid = DOMID_SELF}};
+
+    set_xen_guest_handle(e.in.extent_start, &in);
+    set_xen_guest_handle(e.out.extent_start, &out);
+    return hypercall2(__HYPERVISOR_memory_op, XENMEM_exchange, arg(&e));
+}
+
+/* What the guest stands on cannot be given away. */
+ROLE(live)
+{
+    (void)argument;
+    for (int level = 1; level <= 4; level++) {
+        uint64_t mfn =
+            page_mfn((void *)((uint64_t)pte_find(paging_root, level) & ~(PAGE_SIZE - 1)));
+
+        give_back(mfn);
+        exchange(mfn);
+    }
+    exchange(page_mfn(start_info));
+    EXPECT(pte_find(start_info, 1) != 0, true);
+    EXPECT(*(volatile char *)start_info, 'x');
+}
+
+/* Frames that are mapped stay readable for who mapped them until unmapped, given back or not. */
+ROLE(mapped)
+{
+    volatile uint64_t *page = page_alloc();
+
+    for (unsigned int i = 0; i < 200; i++) {
+        page = page_alloc();
+        *page = argument + i;
+        give_back(page_mfn((void *)page));
+        EXPECT(*page, argument + i);
+    }
+}
+
+/* A grant is given, its frame given back, and the grant used. */
+ROLE(granted)
+{
+    uint64_t *page = page_alloc(), *window = page_alloc(), own = page_mfn(window);
+    grant_ref_t ref = grant_access(child_id(), page_mfn(page), false);
+    struct gnttab_map_grant_ref map = {
+        .host_addr = arg(window), .flags = GNTMAP_host_map, .ref = ref, .dom = child_id()};
+
+    (void)argument;
+    *(volatile uint64_t *)page = 0x5ec7e7;
+    EXPECT(pte_set(window, 0), 0);
+    EXPECT(hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, arg(&map), 1), 0);
+    REQUIRE(map.status, GNTST_okay);
+    uint64_t mfn = page_mfn(page);
+    EXPECT(pte_set(page, 0), 0);
+    give_back(mfn);
+    EXPECT(*(volatile uint64_t *)window, 0x5ec7e7);
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = arg(window), .handle = map.handle};
+    EXPECT(hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, arg(&unmap), 1), 0);
+    EXPECT(unmap.status, GNTST_okay);
+    pte_set(window, pte_make(own, PROT_RW));
+}
+
+/* Gives a page to dom0 and waits to be ended. */
+ROLE(giver)
+{
+    static uint64_t gift[512] __attribute__((aligned(4096)));
+
+    gift[0] = argument;
+    mailbox[0] = grant_access(0, page_mfn(gift), false);
+    mailbox[1] = 1;
+    for (;;)
+        child_sleep(1000000000);
+}
+
+BEHAVIOUR(own, "a guest cannot pull its memory away under itself or the hypervisor")
+{
+    uint64_t before = machine_free_pages();
+
+    EXPECT_TRUE(child_run("live", 0, 1, 5000) != CHILD_RUNS);
+    EXPECT(child_run("mapped", 1000, 1, 5000), SHUTDOWN_poweroff);
+    EXPECT(child_run("granted", 0, 1, 5000), SHUTDOWN_poweroff);
+    EXPECT_TRUE(machine_free_pages() + 64 >= before);
+}
+
+BEHAVIOUR(destroyed,
+          "a page mapped from a domain that is destroyed stays what it was until unmapped")
+{
+    static struct child child;
+    volatile uint64_t *window = page_alloc();
+    uint64_t own = page_mfn((void *)window), before;
+
+    REQUIRE(child_start(&child, "giver", 4711, 1), true);
+    while (!child.mailbox[1])
+        child_wait(&child, 1);
+    struct gnttab_map_grant_ref map = {.host_addr = arg((void *)window),
+                                       .flags = GNTMAP_host_map,
+                                       .ref = child.mailbox[0],
+                                       .dom = child.id};
+    REQUIRE(hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, arg(&map), 1), 0);
+    REQUIRE(map.status, GNTST_okay);
+    EXPECT(*window, 4711);
+    child_destroy(&child);
+    /* Others come and fill memory; none of them may be given this frame. */
+    for (unsigned int i = 0; i < 3; i++)
+        EXPECT(child_run("mapped", 99, 1, 5000), SHUTDOWN_poweroff);
+    EXPECT(*window, 4711);
+    before = machine_free_pages();
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = arg((void *)window), .handle = map.handle};
+    EXPECT(hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, arg(&unmap), 1), 0);
+    EXPECT(unmap.status, GNTST_okay);
+    EXPECT(pte_set((void *)window, pte_make(own, PROT_RW)), 0);
+    EXPECT_TRUE(machine_free_pages() > before);
+}
