@@ -222,7 +222,11 @@ static void print_info(const struct vmfs_info *info, bool json)
                (unsigned long long)info->files_free);
         return;
     }
-    printf("VMFS-5 (%u.%u) file system \"%s\"\n", info->major, info->minor, info->label);
+    printf("VMFS-%u (%u.%u) file system \"%s\"\n",
+           info->major >= 24   ? 6
+           : info->major >= 14 ? 5
+                               : 3,
+           info->major, info->minor, info->label);
     printf("UUID: %s\n", info->uuid);
     printf("Capacity %llu MiB, %llu MiB available, file block size %u MiB\n", total >> 20,
            left >> 20, info->block_size >> 20);

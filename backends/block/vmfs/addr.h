@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Block addresses of VMFS-3/5: 32 bits, the low three say what they point to. */
+/* Block addresses: the low three bits say what they point to. 32 bits in VMFS-3/5, 64 in VMFS-6. */
 #ifndef BACKENDS_BLOCK_VMFS_ADDR_H
 #define BACKENDS_BLOCK_VMFS_ADDR_H
 
@@ -8,38 +8,46 @@
 
 enum vmfs_addr_type {
     VMFS_ADDR_NONE = 0, /* address 0: a hole */
-    VMFS_ADDR_FB = 1,
+    VMFS_ADDR_FB = 1,   /* file block; VMFS-6: small file block */
     VMFS_ADDR_SB = 2,
     VMFS_ADDR_PB = 3,
     VMFS_ADDR_FD = 4,
     VMFS_ADDR_PB2 = 5,
+    VMFS_ADDR_JB = 6,  /* VMFS-6 only */
+    VMFS_ADDR_LFB = 7, /* VMFS-6 only: large file block */
 };
 
-#define VMFS_ADDR_FB_TBZ (1u << 5) /* file block: allocated, reads as zeros */
+enum vmfs_format {
+    VMFS_FORMAT_5 = 5, /* VMFS-3 too: the same addresses and structures */
+    VMFS_FORMAT_6 = 6,
+};
 
-/* Where an address points, taken apart. A file block has a number, the others cluster and item. */
+#define VMFS5_ADDR_TBZ (1ull << 5)
+#define VMFS6_ADDR_TBZ                                                                             \
+    (0xFFull << 7) /* one bit an eighth of the block; any set: reads as zeros                      \
+                    */
+
+/*
+ * Where an address points, taken apart. A VMFS-5 file block and a large file block have a number
+ * (in `cluster`), all others cluster and item.
+ */
 struct vmfs_addr {
     enum vmfs_addr_type type;
-    bool tbz;
-    uint32_t cluster; /* or the file block's number */
+    bool tbz; /* allocated, reads as zeros */
+    uint32_t cluster;
     uint32_t item;
 };
 
-/* Takes an address apart; an unknown type comes back as it stands (6 or 7). */
-struct vmfs_addr vmfs_addr_decode(uint32_t address);
-uint32_t vmfs_addr_encode(struct vmfs_addr addr);
+/* Takes an address apart; file descriptors have the same 32 bits in every format. */
+struct vmfs_addr vmfs_addr_decode(enum vmfs_format format, uint64_t address);
+uint64_t vmfs_addr_encode(enum vmfs_format format, struct vmfs_addr addr);
 
-static inline uint32_t vmfs_addr_fb(uint32_t block, bool tbz)
+/* The address with or without its to-be-zeroed mark. Only file blocks have one. */
+uint64_t vmfs_addr_with_tbz(enum vmfs_format format, uint64_t address, bool tbz);
+
+static inline uint32_t vmfs_addr_of_fd(uint32_t cluster, uint32_t item)
 {
-    return vmfs_addr_encode((struct vmfs_addr){.type = VMFS_ADDR_FB, .tbz = tbz, .cluster = block});
+    return item << 22 | cluster << 6 | VMFS_ADDR_FD;
 }
-
-static inline uint32_t vmfs_addr_of(enum vmfs_addr_type type, uint32_t cluster, uint32_t item)
-{
-    return vmfs_addr_encode((struct vmfs_addr){.type = type, .cluster = cluster, .item = item});
-}
-
-/* Largest numbers an address can hold, for mkfs. */
-#define VMFS_ADDR_MAX_FB (1u << 26)
 
 #endif

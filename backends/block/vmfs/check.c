@@ -13,10 +13,11 @@
 struct checker {
     struct vmfs_volume *volume;
     struct vmfs_check *check;
-    uint8_t *used_fb, *used_sb, *used_pb; /* one bit an item: referenced */
-    uint8_t *named;                       /* one bit a descriptor: has a directory entry */
-    uint64_t walk_blocks;                 /* of the file being walked */
+    uint8_t *used_fb, *used_sb, *used_pb, *used_pb2; /* one bit an item: referenced */
+    uint8_t *named;       /* one bit a descriptor: has a directory entry */
+    uint64_t walk_blocks; /* of the file being walked */
     uint64_t walk_tbz;
+    uint64_t walk_large; /* the large block last seen */
     uint32_t walk_owner;
 };
 
@@ -55,35 +56,63 @@ static void bit_set(uint8_t *bits, uint64_t n)
     bits[n / 8] |= (uint8_t)(1u << n % 8);
 }
 
+/* NULL for what no file's map points to. */
 static uint8_t *used_bits(struct checker *checker, const struct vmfs_resource *resource)
 {
     return resource == &checker->volume->fbb   ? checker->used_fb
            : resource == &checker->volume->sbc ? checker->used_sb
-                                               : checker->used_pb;
+           : resource == &checker->volume->pbc ? checker->used_pb
+           : resource == &checker->volume->pb2 ? checker->used_pb2
+                                               : NULL;
 }
 
 /* ---- files ---- */
 
-static int mark_address(void *context, uint32_t address)
+static void mark_item(struct checker *checker, uint64_t address,
+                      const struct vmfs_resource *resource, uint64_t item)
+{
+    uint8_t *bits = used_bits(checker, resource);
+
+    if (bits == NULL || item >= resource->item_count) {
+        report(checker, "file 0x%08x points to 0x%llx, which does not exist", checker->walk_owner,
+               (unsigned long long)address);
+        return;
+    }
+    if (bit_get(bits, item))
+        report(checker, "0x%llx is used twice, once by file 0x%08x", (unsigned long long)address,
+               checker->walk_owner);
+    bit_set(bits, item);
+}
+
+/* A large block is so many small ones; files name it once for each, or once. */
+static void mark_large(struct checker *checker, uint64_t address, uint64_t number)
+{
+    struct vmfs_volume *volume = checker->volume;
+    uint32_t small = 1u << (volume->lfb_shift - volume->block_shift);
+
+    if (address == checker->walk_large)
+        return;
+    checker->walk_large = address;
+    for (uint32_t i = 0; i < small; i++)
+        mark_item(checker, address, &volume->fbb, number * small + i);
+}
+
+static int mark_address(void *context, uint64_t address, unsigned levels, uint64_t n)
 {
     struct checker *checker = context;
     struct vmfs_resource *resource;
     uint64_t item;
-    uint8_t *bits;
 
-    resource = resource_of_address(checker->volume, address, &item);
-    if (resource == NULL || resource == &checker->volume->fdc || item >= resource->item_count) {
-        report(checker, "file 0x%08x points to 0x%08x, which does not exist", checker->walk_owner,
-               address);
-        return 0;
-    }
-    if (resource != &checker->volume->pbc)
+    (void)n;
+    if (levels == 0) {
         checker->walk_blocks++;
-    checker->walk_tbz += vmfs_addr_decode(address).tbz;
-    bits = used_bits(checker, resource);
-    if (bit_get(bits, item))
-        report(checker, "0x%08x is used twice, once by file 0x%08x", address, checker->walk_owner);
-    bit_set(bits, item);
+        checker->walk_tbz += addr_is_tbz(checker->volume, address);
+    }
+    resource = resource_of_address(checker->volume, address, &item);
+    if (resource == &checker->volume->lfb && checker->volume->format == VMFS_FORMAT_6)
+        mark_large(checker, address, item);
+    else
+        mark_item(checker, address, resource, item);
     return 0;
 }
 
@@ -106,7 +135,7 @@ static void check_counts(struct checker *checker, struct vmfs_inode *inode)
 static int check_descriptor(struct checker *checker, uint64_t item, bool is_used)
 {
     struct vmfs_volume *volume = checker->volume;
-    uint32_t address = resource_address(&volume->fdc, item);
+    uint32_t address = (uint32_t)resource_address(&volume->fdc, item);
     struct vmfs_inode inode;
     int rc = inode_read(volume, address, &inode);
 
@@ -142,7 +171,7 @@ static int check_descriptor(struct checker *checker, uint64_t item, bool is_used
         }
     }
     checker->walk_owner = address;
-    checker->walk_blocks = checker->walk_tbz = 0;
+    checker->walk_blocks = checker->walk_tbz = checker->walk_large = 0;
     rc = map_walk(volume, &inode, mark_address, checker);
     if (rc != 0) {
         report(checker, "file 0x%08x: %s", address, volume->error);
@@ -160,7 +189,7 @@ static int check_descriptors(struct checker *checker)
     uint64_t offset;
 
     for (uint32_t n = 0; n < volume->fdc.cluster_count; n++) {
-        int rc = resource_read_cluster(volume, &volume->fdc, n, &cluster, &offset);
+        int rc = cluster_read(volume, &volume->fdc, n, &cluster, &offset);
 
         if (rc != 0) {
             report(checker, "%s", volume->error);
@@ -168,7 +197,7 @@ static int check_descriptors(struct checker *checker)
         }
         for (uint32_t i = 0; i < cluster.total; i++)
             check_descriptor(checker, (uint64_t)n * volume->fdc.per_cluster + i,
-                             !cluster_bit(&cluster, i));
+                             !cluster_bit(&volume->fdc, &cluster, i));
     }
     return 0;
 }
@@ -191,7 +220,7 @@ static void bad_name(struct visit *visit, uint64_t position)
                  dir_drop(visit->checker->volume, visit->dir->fd.address, position));
 }
 
-static int check_entry(void *context, uint64_t position, struct vmfs_dirent *entry)
+static int check_entry(void *context, uint64_t position, struct vmfs_entry *entry)
 {
     struct visit *visit = context;
     struct checker *checker = visit->checker;
@@ -200,7 +229,7 @@ static int check_entry(void *context, uint64_t position, struct vmfs_dirent *ent
     uint64_t item;
     int rc;
 
-    if (dirent_is_free(entry) || strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0)
+    if (entry_is_free(entry) || entry_is_dot(entry))
         return 0;
     resource = resource_of_address(checker->volume, entry->fd_address, &item);
     rc = resource != &checker->volume->fdc || item >= resource->item_count
@@ -253,9 +282,9 @@ static bool check_cluster(struct checker *checker, const struct vmfs_resource *r
     for (uint32_t i = 0; i < cluster->total; i++) {
         bool is_used = bit_get(used, first + i);
 
-        lost += !is_used && !cluster_bit(cluster, i);
-        missing += is_used && cluster_bit(cluster, i);
-        cluster_set_bit(cluster, i, !is_used);
+        lost += !is_used && !cluster_bit(resource, cluster, i);
+        missing += is_used && cluster_bit(resource, cluster, i);
+        cluster_set_bit(resource, cluster, i, !is_used);
         counted += !is_used;
     }
     if (lost > 0)
@@ -279,27 +308,29 @@ static void check_bitmap(struct checker *checker, struct vmfs_resource *resource
     uint64_t offset;
 
     for (uint32_t n = 0; n < resource->cluster_count; n++) {
-        if (resource_read_cluster(checker->volume, resource, n, &cluster, &offset) != 0) {
+        if (cluster_read(checker->volume, resource, n, &cluster, &offset) != 0) {
             report(checker, "%s", checker->volume->error);
             continue;
         }
         if (check_cluster(checker, resource, &cluster) && checker->check->repair)
-            repaired(checker, volume_write(checker->volume, offset, &cluster, sizeof(cluster)));
+            repaired(checker, cluster_write(checker->volume, resource, &cluster, offset));
     }
 }
 
 /* Journal blocks belong to no file but to a heartbeat slot. */
 static int mark_journals(struct checker *checker)
 {
-    for (unsigned i = 0; i < VMFS5_SLOT_COUNT; i++) {
+    for (unsigned i = 0; i < checker->volume->slot_count; i++) {
         struct vmfs_slot slot;
-        int rc = volume_read(checker->volume, VMFS_SLOTS_OFFSET + i * VMFS_SLOT_SIZE, &slot,
+        int rc = volume_read(checker->volume,
+                             VMFS_SLOTS_OFFSET + (uint64_t)i * checker->volume->slot_stride, &slot,
                              sizeof(slot));
 
         if (rc != 0)
             return rc;
-        if (slot.journal_address != 0)
-            mark_address(checker, slot.journal_address);
+        /* Those of VMFS-6 lie in .jbc.sf. */
+        if (slot.journal_address != 0 && checker->volume->format == VMFS_FORMAT_5)
+            mark_address(checker, slot.journal_address, 0, 0);
     }
     return 0;
 }
@@ -323,14 +354,17 @@ static int run(struct checker *checker)
     check_bitmap(checker, &volume->fbb);
     check_bitmap(checker, &volume->sbc);
     check_bitmap(checker, &volume->pbc);
+    check_bitmap(checker, &volume->pb2);
     return checker->check->repaired > 0 ? vmfs_flush(volume) : 0;
 }
 
 int vmfs_check(struct vmfs_volume *volume, struct vmfs_check *check)
 {
     struct checker checker = {.volume = volume, .check = check};
-    int rc = check->repair ? vmfs_begin(volume) : 0;
+    int rc = check->repair ? vmfs_require_ours(volume, "repair") : 0;
 
+    if (rc == 0 && check->repair)
+        rc = vmfs_begin(volume);
     if (rc != 0)
         return rc;
     /* Newcomers wait for the host lock that the transaction holds. */
@@ -343,15 +377,17 @@ int vmfs_check(struct vmfs_volume *volume, struct vmfs_check *check)
     checker.used_fb = calloc(volume->fbb.item_count / 8 + 1, 1);
     checker.used_sb = calloc(volume->sbc.item_count / 8 + 1, 1);
     checker.used_pb = calloc(volume->pbc.item_count / 8 + 1, 1);
+    checker.used_pb2 = calloc(volume->pb2.item_count / 8 + 1, 1);
     checker.named = calloc(volume->fdc.item_count / 8 + 1, 1);
     if (checker.used_fb == NULL || checker.used_sb == NULL || checker.used_pb == NULL ||
-        checker.named == NULL)
+        checker.used_pb2 == NULL || checker.named == NULL)
         rc = vmfs_fail(volume, -ENOMEM, "out of memory");
     else
         rc = run(&checker);
     free(checker.used_fb);
     free(checker.used_sb);
     free(checker.used_pb);
+    free(checker.used_pb2);
     free(checker.named);
     if (check->repair)
         vmfs_end(volume);

@@ -64,9 +64,9 @@ static enum vmfs_zla choose_zla(const struct vmfs_volume *volume, uint64_t lengt
 
     if (length <= volume->sbc.item_size)
         return VMFS_ZLA_SB;
-    if (blocks <= VMFS5_FD_ADDRESSES)
+    if (blocks <= volume->fd_addresses)
         return VMFS_ZLA_FB;
-    if (blocks <= (uint64_t)VMFS5_FD_ADDRESSES * VMFS5_PB_ENTRIES)
+    if (blocks <= (uint64_t)volume->fd_addresses << volume->pb_shift)
         return VMFS_ZLA_PB;
     return VMFS_ZLA_PB_DOUBLE;
 }
@@ -74,9 +74,9 @@ static enum vmfs_zla choose_zla(const struct vmfs_volume *volume, uint64_t lengt
 static int add_name(struct vmfs_volume *volume, uint32_t parent, const char *name,
                     const struct vmfs_inode *inode)
 {
-    struct vmfs_dirent entry = {.type = inode->fd.type,
-                                .fd_address = inode->fd.address,
-                                .generation = inode->fd.generation};
+    struct vmfs_entry entry = {.type = inode->fd.type,
+                               .fd_address = inode->fd.address,
+                               .generation = inode->fd.generation};
 
     memcpy(entry.name, name, strlen(name));
     return dir_add(volume, parent, &entry);
@@ -86,9 +86,12 @@ static int add_name(struct vmfs_volume *volume, uint32_t parent, const char *nam
 static int check_absent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
                         char name[VMFS_NAME_MAX + 1])
 {
-    struct vmfs_dirent entry;
+    struct vmfs_entry entry;
     uint64_t position;
-    int rc = path_parent(volume, path, parent, name);
+    int rc = vmfs_require_ours(volume, "a new name");
+
+    if (rc == 0)
+        rc = path_parent(volume, path, parent, name);
 
     if (rc != 0)
         return rc;
@@ -113,13 +116,13 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
     file = file_new(volume, VMFS_SHARE_EXCLUSIVE);
     if (file == NULL)
         return -ENOMEM;
-    rc = inode_create(volume, VMFS_TYPE_FILE, &file->inode);
+    rc = inode_create(volume, VMFS_TYPE_FILE, parent.fd.address, &file->inode);
     if (rc != 0) {
         file_free(file);
         return rc;
     }
     inode_set_unit(volume, &file->inode, choose_zla(volume, length));
-    if (length > inode_max_blocks(&file->inode) * file->inode.fd.unit_size)
+    if (length > inode_max_blocks(volume, &file->inode) * file->inode.fd.unit_size)
         rc =
             vmfs_fail(volume, -EFBIG, "%llu bytes do not fit one file", (unsigned long long)length);
     file->inode.fd.length = length;
@@ -144,7 +147,6 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
 int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
 {
     char name[VMFS_NAME_MAX + 1];
-    struct vmfs_dirent entries[2];
     struct vmfs_inode parent;
     struct vmfs_file *dir;
     int rc = check_absent(volume, path, &parent, name);
@@ -154,22 +156,12 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
     dir = file_new(volume, VMFS_SHARE_EXCLUSIVE);
     if (dir == NULL)
         return -ENOMEM;
-    rc = inode_create(volume, VMFS_TYPE_DIRECTORY, &dir->inode);
+    rc = inode_create(volume, VMFS_TYPE_DIRECTORY, parent.fd.address, &dir->inode);
     if (rc != 0) {
         file_free(dir);
         return rc;
     }
-    memset(entries, 0, sizeof(entries));
-    for (int i = 0; i < 2; i++) {
-        const struct vmfs_inode *target = i == 0 ? &dir->inode : &parent;
-
-        entries[i].type = VMFS_TYPE_DIRECTORY;
-        entries[i].fd_address = target->fd.address;
-        entries[i].generation = target->fd.generation;
-        memcpy(entries[i].name, "..", i + 1);
-    }
-    rc = alloc_write(dir, 0, entries, sizeof(entries));
-    dir->inode.fd.length = sizeof(entries);
+    rc = dir_fill(dir, &parent);
     if (rc == 0)
         rc = inode_write(volume, &dir->inode);
     if (rc == 0)
@@ -188,13 +180,15 @@ int vmfs_remove(struct vmfs_volume *volume, const char *path)
 {
     char name[VMFS_NAME_MAX + 1];
     struct vmfs_inode parent, inode;
-    struct vmfs_dirent entry;
+    struct vmfs_entry entry;
     uint64_t position;
     int rc = vmfs_begin(volume);
 
     if (rc != 0)
         return rc;
-    rc = path_parent(volume, path, &parent, name);
+    rc = vmfs_require_ours(volume, "removing");
+    if (rc == 0)
+        rc = path_parent(volume, path, &parent, name);
     if (rc == 0)
         rc = path_resolve(volume, path, &inode);
     if (rc == 0 && inode.fd.type != VMFS_TYPE_FILE && inode.fd.type != VMFS_TYPE_DIRECTORY &&
@@ -202,9 +196,11 @@ int vmfs_remove(struct vmfs_volume *volume, const char *path)
         rc = vmfs_fail(volume, -EPERM, "\"%s\" is not a file or directory of a user", path);
     if (rc == 0 && inode.fd.address == VMFS_FD_ROOT)
         rc = vmfs_fail(volume, -EBUSY, "the root directory stays");
-    if (rc == 0 && inode.fd.type == VMFS_TYPE_DIRECTORY &&
-        inode.fd.length > 2 * sizeof(struct vmfs_dirent))
-        rc = vmfs_fail(volume, -ENOTEMPTY, "directory \"%s\" is not empty", path);
+    if (rc == 0 && inode.fd.type == VMFS_TYPE_DIRECTORY) {
+        rc = dir_is_empty(volume, &inode);
+        if (rc >= 0)
+            rc = rc == 1 ? 0 : vmfs_fail(volume, -ENOTEMPTY, "directory \"%s\" is not empty", path);
+    }
     if (rc == 0)
         rc = inode_lock(volume, &inode, VMFS_LOCK_EXCLUSIVE);
     if (rc == 0)
@@ -223,7 +219,7 @@ int vmfs_rename(struct vmfs_volume *volume, const char *from, const char *to)
 {
     char old_name[VMFS_NAME_MAX + 1], new_name[VMFS_NAME_MAX + 1];
     struct vmfs_inode old_parent, new_parent, inode;
-    struct vmfs_dirent entry;
+    struct vmfs_entry entry;
     uint64_t position;
     int rc = vmfs_begin(volume);
 
@@ -261,19 +257,23 @@ uint64_t vmfs_file_length(const struct vmfs_file *file)
 int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocation allocation,
                      vmfs_progress progress, void *context)
 {
+    struct vmfs_volume *volume = file->volume;
     struct vmfs_fd *fd = &file->inode.fd;
     uint64_t first, end, unit = fd->unit_size;
-    int rc = 0;
+    int rc = vmfs_require_ours(volume, "growing a file");
 
+    if (rc != 0)
+        return rc;
     if (file->share != VMFS_SHARE_EXCLUSIVE)
         return vmfs_fail(file->volume, -EBADF, "the file is not open for writing");
     if (length < fd->length)
         return vmfs_fail(file->volume, -EINVAL, "a file can grow, not shrink");
-    if (fd->zla == VMFS_ZLA_RESIDENT || length > inode_max_blocks(&file->inode) * unit)
+    if (fd->zla == VMFS_ZLA_RESIDENT || length > inode_max_blocks(volume, &file->inode) * unit)
         return vmfs_fail(file->volume, -EFBIG,
                          "the file's mapping (0x%x) holds at most %llu bytes: make a larger file "
                          "and copy",
-                         fd->zla, (unsigned long long)(inode_max_blocks(&file->inode) * unit));
+                         fd->zla,
+                         (unsigned long long)(inode_max_blocks(volume, &file->inode) * unit));
     first = (fd->length + unit - 1) / unit;
     end = (length + unit - 1) / unit;
     if (allocation != VMFS_THIN && end > first)
@@ -304,24 +304,25 @@ int vmfs_file_write(struct vmfs_file *file, uint64_t offset, const void *buffer,
                          fd->address);
     if (fd->zla != VMFS_ZLA_RESIDENT)
         return alloc_write(file, offset, buffer, length);
-    memcpy(fd->resident + offset, buffer, length);
+    memcpy(file->inode.data + offset, buffer, length);
     rc = inode_write(file->volume, &file->inode);
     return rc != 0 ? rc : vmfs_flush(file->volume);
 }
 
-/* Where block n's data starts; not stored for holes and to-be-zeroed blocks. */
-static int map_unit(struct vmfs_file *file, uint64_t n, bool *stored, uint64_t *base)
+/* Where the byte at `offset` lies; not stored in holes and to-be-zeroed blocks. */
+static int map_unit(struct vmfs_file *file, uint64_t offset, bool *stored, uint64_t *place)
 {
-    uint32_t address;
-    int rc = map_block(file->volume, &file->cache, &file->inode, n, &address);
+    uint64_t address;
+    int rc = map_block(file->volume, &file->cache, &file->inode, offset / file->inode.fd.unit_size,
+                       &address);
 
-    *stored = rc == 0 && address != 0 && !vmfs_addr_decode(address).tbz;
-    return rc == 0 && *stored ? map_address(file->volume, address, base) : rc;
+    *stored = rc == 0 && address != 0 && !addr_is_tbz(file->volume, address);
+    return *stored ? map_place(file->volume, &file->inode, address, offset, place) : rc;
 }
 
 int vmfs_file_map(struct vmfs_file *file, uint64_t offset, uint64_t most, struct bdev_extent *out)
 {
-    uint64_t unit = file->inode.fd.unit_size, inside = offset % (unit == 0 ? 1 : unit), base = 0;
+    uint64_t unit = file->inode.fd.unit_size, inside = offset % (unit == 0 ? 1 : unit), place = 0;
     int rc;
 
     if (file->inode.fd.zla == VMFS_ZLA_RESIDENT || file->inode.fd.type == VMFS_TYPE_RDM)
@@ -332,14 +333,14 @@ int vmfs_file_map(struct vmfs_file *file, uint64_t offset, uint64_t most, struct
                          file->inode.fd.address);
     if (most > file->inode.fd.length - offset)
         most = file->inode.fd.length - offset;
-    rc = map_unit(file, offset / unit, &out->stored, &base);
+    rc = map_unit(file, offset, &out->stored, &place);
     out->length = unit - inside;
     while (rc == 0 && out->length < most) {
         uint64_t next = 0;
         bool stored;
 
-        rc = map_unit(file, (offset + out->length) / unit, &stored, &next);
-        if (rc != 0 || stored != out->stored || (stored && next != base + inside + out->length))
+        rc = map_unit(file, offset + out->length, &stored, &next);
+        if (rc != 0 || stored != out->stored || (stored && next != place + out->length))
             break;
         out->length += unit;
     }
@@ -349,5 +350,5 @@ int vmfs_file_map(struct vmfs_file *file, uint64_t offset, uint64_t most, struct
         out->length = most;
     if (!out->stored)
         return 0;
-    return lvm_map(file->volume, base + inside, &out->length, &out->device, &out->device_offset);
+    return lvm_map(file->volume, place, &out->length, &out->device, &out->device_offset);
 }

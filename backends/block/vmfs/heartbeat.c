@@ -26,7 +26,6 @@
 #define BEAT_INTERVAL_US(lease) ((lease)*3 / 16)
 /* VMFS calls a host dead after 16 s of silence; 4 s more for a beat under way. */
 #define DEAD_AFTER_S        20
-#define SLOTS_BYTES         (VMFS5_SLOT_COUNT * VMFS_SLOT_SIZE)
 #define LOCK_IMPLEMENTATION 3
 #define HOST_MARK           "corbel"
 
@@ -54,8 +53,9 @@ static int slot_read(struct vmfs_volume *volume, uint64_t address, struct vmfs_s
 {
     int rc;
 
-    if (address < VMFS_SLOTS_OFFSET || address >= VMFS_SLOTS_OFFSET + SLOTS_BYTES ||
-        address % VMFS_SLOT_SIZE != 0)
+    if (address < VMFS_SLOTS_OFFSET ||
+        address >= VMFS_SLOTS_OFFSET + (uint64_t)volume->slot_count * volume->slot_stride ||
+        address % volume->slot_stride != 0)
         return vmfs_fail(volume, -EUCLEAN, "0x%llx is not a heartbeat slot",
                          (unsigned long long)address);
     rc = volume_read(volume, address, slot, sizeof(*slot));
@@ -178,7 +178,7 @@ static int watch_foreign(struct vmfs_volume *volume, struct vmfs_slot *slots, bo
 
     for (int second = 0; second < DEAD_AFTER_S; second++)
         sleep(1);
-    for (unsigned i = 0; i < VMFS5_SLOT_COUNT; i++) {
+    for (unsigned i = 0; i < volume->slot_count; i++) {
         if (slots[i].state == VMFS_SLOT_FREE || same_host(&slots[i].host, &volume->host))
             continue;
         rc = slot_read(volume, slots[i].address, &now);
@@ -215,8 +215,8 @@ static bool slot_is_ours(const struct vmfs_slot *slot)
 static int judge_slots(struct vmfs_volume *volume, struct vmfs_slot *slots, bool *foreign)
 {
     *foreign = false;
-    for (unsigned i = 0; i < VMFS5_SLOT_COUNT; i++) {
-        uint64_t address = VMFS_SLOTS_OFFSET + i * VMFS_SLOT_SIZE;
+    for (unsigned i = 0; i < volume->slot_count; i++) {
+        uint64_t address = VMFS_SLOTS_OFFSET + (uint64_t)i * volume->slot_stride;
         int rc;
 
         if (slots[i].address != address)
@@ -262,8 +262,8 @@ static int slot_take(struct vmfs_volume *volume, const struct vmfs_slot *found)
     slot.generation++;
     slot.stamp_us = uptime_us();
     slot.host = volume->host;
-    slot.major = VMFS5_MAJOR;
-    slot.minor = VMFS5_MINOR;
+    slot.major = volume->super.major;
+    slot.minor = volume->super.minor;
     slot.lock_implementation = LOCK_IMPLEMENTATION;
     memset(slot.host_text, 0, sizeof(slot.host_text));
     snprintf(slot.host_text, sizeof(slot.host_text), HOST_MARK " pid %d", (int)getpid());
@@ -279,7 +279,7 @@ static int slot_take(struct vmfs_volume *volume, const struct vmfs_slot *found)
 /* Takes the first free slot nobody holds the host lock of. */
 static int slot_claim(struct vmfs_volume *volume, const struct vmfs_slot *slots)
 {
-    for (unsigned i = 0; i < VMFS5_SLOT_COUNT; i++) {
+    for (unsigned i = 0; i < volume->slot_count; i++) {
         const struct vmfs_slot *slot = &slots[i];
         int rc;
 
@@ -292,12 +292,28 @@ static int slot_claim(struct vmfs_volume *volume, const struct vmfs_slot *slots)
         if (rc != -EAGAIN)
             return rc;
     }
-    return vmfs_fail(volume, -EUSERS, "all %u heartbeat slots are in use", VMFS5_SLOT_COUNT);
+    return vmfs_fail(volume, -EUSERS, "all %u heartbeat slots are in use", volume->slot_count);
+}
+
+/* Reads every slot, however far apart they lie. */
+static int read_slots(struct vmfs_volume *volume, struct vmfs_slot *slots)
+{
+    uint8_t piece[64 * 1024];
+    uint32_t step = sizeof(piece) / volume->slot_stride;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < volume->slot_count && rc == 0; i++) {
+        if (i % step == 0)
+            rc = volume_read(volume, VMFS_SLOTS_OFFSET + (uint64_t)i * volume->slot_stride, piece,
+                             sizeof(piece));
+        memcpy(&slots[i], piece + i % step * volume->slot_stride, sizeof(slots[i]));
+    }
+    return rc;
 }
 
 int slot_acquire(struct vmfs_volume *volume, unsigned flags)
 {
-    struct vmfs_slot *slots = malloc(SLOTS_BYTES);
+    struct vmfs_slot *slots = calloc(volume->slot_count, sizeof(*slots));
     bool foreign;
     int rc;
 
@@ -308,7 +324,7 @@ int slot_acquire(struct vmfs_volume *volume, unsigned flags)
         free(slots);
         return vmfs_fail(volume, rc, "cannot take the host lock: %s", strerror(-rc));
     }
-    rc = volume_read(volume, VMFS_SLOTS_OFFSET, slots, SLOTS_BYTES);
+    rc = read_slots(volume, slots);
     if (rc == 0)
         rc = judge_slots(volume, slots, &foreign);
     if (rc == 0 && foreign && (flags & VMFS_OPEN_NO_WAIT) != 0)
@@ -325,9 +341,9 @@ int slot_acquire(struct vmfs_volume *volume, unsigned flags)
 
 int slot_require_alone(struct vmfs_volume *volume)
 {
-    for (unsigned i = 0; i < VMFS5_SLOT_COUNT; i++) {
+    for (unsigned i = 0; i < volume->slot_count; i++) {
         struct vmfs_slot slot;
-        int rc = slot_read(volume, VMFS_SLOTS_OFFSET + i * VMFS_SLOT_SIZE, &slot);
+        int rc = slot_read(volume, VMFS_SLOTS_OFFSET + (uint64_t)i * volume->slot_stride, &slot);
 
         if (rc != 0)
             return rc;

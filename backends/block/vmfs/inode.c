@@ -8,30 +8,66 @@
 #include <time.h>
 
 /* The system descriptors lie in cluster 0, whose place follows from the superblock alone. */
-static uint64_t system_fd_offset(const struct vmfs_volume *volume, uint32_t item)
+static uint64_t system_fd_offset(const struct vmfs_volume *volume, uint32_t address, uint32_t item)
 {
-    return volume->fdc_start + volume->super.fdc_group_offset +
-           (uint64_t)volume->super.fdc_clusters_per_group * VMFS5_CLUSTER_HEADER +
-           (uint64_t)item * VMFS5_FD_SIZE;
+    const struct vmfs_superblock *super = &volume->super;
+
+    /* Volumes upgraded from VMFS-3 have these two elsewhere. */
+    if ((super->flags & VMFS_FLAG_DENSE_SB) == 0 && address == super->pb2_fd_address)
+        return super->pb2_fd_offset;
+    if ((super->flags & VMFS_FLAG_DENSE_SB) == 0 && address == super->sdd_fd_address)
+        return super->sdd_fd_offset;
+    return volume->fdc_start + super->fdc_group_offset +
+           (uint64_t)super->fdc_clusters_per_group * volume->cluster_header +
+           (uint64_t)item * volume->fd_size;
 }
 
 static int locate(struct vmfs_volume *volume, uint32_t address, uint64_t *offset)
 {
-    struct vmfs_addr addr = vmfs_addr_decode(address);
+    struct vmfs_addr addr = vmfs_addr_decode(volume->format, address);
 
     if (addr.type != VMFS_ADDR_FD)
         return vmfs_fail(volume, -EUCLEAN, "0x%08x is not a file descriptor's address", address);
     if (volume->fdc.item_count == 0) {
-        *offset = system_fd_offset(volume, addr.item);
+        *offset = system_fd_offset(volume, address, addr.item);
         return 0;
     }
     return resource_locate(volume, &volume->fdc, addr.cluster, addr.item, offset);
 }
 
-static int check(struct vmfs_volume *volume, const struct vmfs_inode *inode, uint32_t address)
+static int check_mapping(struct vmfs_volume *volume, const struct vmfs_inode *inode)
 {
     const struct vmfs_fd *fd = &inode->fd;
     uint64_t unit = fd->unit_size;
+
+    if (fd->zla == VMFS_ZLA_RESIDENT) {
+        if (fd->length > volume->resident_max)
+            return vmfs_fail(volume, -EUCLEAN, "descriptor 0x%08x: %llu resident bytes",
+                             fd->address, (unsigned long long)fd->length);
+        return 0;
+    }
+    if (fd->type == VMFS_TYPE_RDM)
+        return 0;
+    if (fd->zla != VMFS_ZLA_FB && fd->zla != VMFS_ZLA_SB && fd->zla != VMFS_ZLA_PB &&
+        fd->zla != VMFS_ZLA_PB2 && fd->zla != VMFS_ZLA_PB_DOUBLE)
+        return vmfs_fail(volume, -EUCLEAN, "descriptor 0x%08x: unknown mapping 0x%x", fd->address,
+                         fd->zla);
+    if (unit < BDEV_SECTOR || unit > 512u << 20 || (unit & (unit - 1)) != 0)
+        return vmfs_fail(volume, -EUCLEAN, "descriptor 0x%08x: blocks of %llu bytes", fd->address,
+                         (unsigned long long)unit);
+    /* Neither side wraps: 2^40 blocks of 2^29 bytes would, what descriptors map does not. */
+    if ((fd->length + unit - 1) / unit > inode_max_blocks(volume, inode) ||
+        fd->length > UINT64_MAX - unit)
+        return vmfs_fail(volume, -EUCLEAN,
+                         "descriptor 0x%08x: length %llu is past what mapping "
+                         "0x%x can hold",
+                         fd->address, (unsigned long long)fd->length, fd->zla);
+    return 0;
+}
+
+static int check(struct vmfs_volume *volume, const struct vmfs_inode *inode, uint32_t address)
+{
+    const struct vmfs_fd *fd = &inode->fd;
     bool in_place = fd->lock.type == VMFS_LOCK_FD && fd->lock.address == inode->offset;
 
     if (in_place && fd->link_count == 0)
@@ -42,57 +78,96 @@ static int check(struct vmfs_volume *volume, const struct vmfs_inode *inode, uin
                          "address 0x%llx, id 0x%08x)",
                          address, (unsigned long long)inode->offset, fd->lock.type,
                          (unsigned long long)fd->lock.address, fd->address);
-    if (fd->zla == VMFS_ZLA_RESIDENT) {
-        if (fd->length > VMFS5_RESIDENT_MAX)
-            return vmfs_fail(volume, -EUCLEAN, "descriptor 0x%08x: %llu resident bytes", address,
-                             (unsigned long long)fd->length);
-        return 0;
+    if (volume->format == VMFS_FORMAT_6 && fd->signature != VMFS6_SIG_FD)
+        return vmfs_fail(volume, -EUCLEAN, "descriptor 0x%08x at 0x%llx has signature 0x%x",
+                         address, (unsigned long long)inode->offset, fd->signature);
+    return check_mapping(volume, inode);
+}
+
+/* Whether the data area holds bytes, not addresses. */
+static bool holds_data(const struct vmfs_fd *fd)
+{
+    return fd->zla == VMFS_ZLA_RESIDENT || fd->type == VMFS_TYPE_RDM;
+}
+
+static void unpack(const struct vmfs_volume *volume, const uint8_t *raw, struct vmfs_inode *out)
+{
+    struct vmfs_fd *fd = &out->fd;
+    const uint32_t *narrow = (const uint32_t *)(raw + 2 * VMFS_LOCK_SIZE);
+
+    memcpy(fd, raw, VMFS_LOCK_SIZE);
+    memcpy((uint8_t *)fd + VMFS_LOCK_SIZE, raw + volume->md, sizeof(*fd) - VMFS_LOCK_SIZE);
+    /* Older descriptors leave the shift to be found from the size. */
+    if (fd->unit_shift == 0 && fd->unit_size != 0)
+        fd->unit_shift = (uint8_t)__builtin_ctzll(fd->unit_size);
+    memset(out->data, 0, sizeof(out->data));
+    if (volume->format == VMFS_FORMAT_6)
+        memcpy(out->data, raw + volume->md + BDEV_SECTOR, VMFS6_RESIDENT_MAX);
+    else if (holds_data(fd))
+        memcpy(out->data, narrow, VMFS5_RESIDENT_MAX);
+    for (unsigned i = 0; i < VMFS5_FD_ADDRESSES; i++) {
+        if (volume->format != VMFS_FORMAT_6 && !holds_data(fd))
+            out->addresses[i] = narrow[i];
     }
-    if (fd->type == VMFS_TYPE_RDM)
-        return 0;
-    if (fd->zla != VMFS_ZLA_FB && fd->zla != VMFS_ZLA_SB && fd->zla != VMFS_ZLA_PB &&
-        fd->zla != VMFS_ZLA_PB_DOUBLE)
-        return vmfs_fail(volume, -EUCLEAN, "descriptor 0x%08x: unknown mapping 0x%x", address,
-                         fd->zla);
-    if (unit < BDEV_SECTOR || unit > 8u << 20 || (unit & (unit - 1)) != 0)
-        return vmfs_fail(volume, -EUCLEAN, "descriptor 0x%08x: blocks of %llu bytes", address,
-                         (unsigned long long)unit);
-    if (fd->length > inode_max_blocks(inode) * unit)
-        return vmfs_fail(volume, -EUCLEAN,
-                         "descriptor 0x%08x: length %llu is past what mapping "
-                         "0x%x can hold",
-                         address, (unsigned long long)fd->length, fd->zla);
-    return 0;
+}
+
+static void pack(const struct vmfs_volume *volume, const struct vmfs_inode *inode, uint8_t *raw)
+{
+    const struct vmfs_fd *fd = &inode->fd;
+    uint32_t *narrow = (uint32_t *)(raw + 2 * VMFS_LOCK_SIZE);
+
+    memset(raw, 0, volume->fd_size);
+    memcpy(raw, fd, VMFS_LOCK_SIZE);
+    memcpy(raw + volume->md, (const uint8_t *)fd + VMFS_LOCK_SIZE, sizeof(*fd) - VMFS_LOCK_SIZE);
+    if (volume->format == VMFS_FORMAT_6)
+        memcpy(raw + volume->md + BDEV_SECTOR, inode->data, VMFS6_RESIDENT_MAX);
+    else if (holds_data(fd))
+        memcpy(narrow, inode->data, VMFS5_RESIDENT_MAX);
+    for (unsigned i = 0; i < VMFS5_FD_ADDRESSES; i++) {
+        if (volume->format != VMFS_FORMAT_6 && !holds_data(fd))
+            narrow[i] = (uint32_t)inode->addresses[i];
+    }
 }
 
 int inode_read(struct vmfs_volume *volume, uint32_t address, struct vmfs_inode *out)
 {
+    _Alignas(8) uint8_t raw[2 * VMFS6_MD];
     int rc = locate(volume, address, &out->offset);
 
     if (rc == 0)
-        rc = volume_read(volume, out->offset, &out->fd, sizeof(out->fd));
-    return rc != 0 ? rc : check(volume, out, address);
+        rc = volume_read(volume, out->offset, raw, volume->fd_size);
+    if (rc != 0)
+        return rc;
+    unpack(volume, raw, out);
+    return check(volume, out, address);
 }
 
 int inode_write(struct vmfs_volume *volume, struct vmfs_inode *inode)
 {
-    return volume_write(volume, inode->offset, &inode->fd, sizeof(inode->fd));
+    _Alignas(8) uint8_t raw[2 * VMFS6_MD];
+
+    pack(volume, inode, raw);
+    return volume_write(volume, inode->offset, raw, volume->fd_size);
 }
 
-uint64_t inode_max_blocks(const struct vmfs_inode *inode)
+unsigned inode_levels(const struct vmfs_inode *inode)
 {
-    uint64_t direct = VMFS5_FD_ADDRESSES;
-
     switch (inode->fd.zla) {
     case VMFS_ZLA_PB:
-        return direct * VMFS5_PB_ENTRIES;
+    case VMFS_ZLA_PB2:
+        return 1;
     case VMFS_ZLA_PB_DOUBLE:
-        return direct * VMFS5_PB_ENTRIES * VMFS5_PB_ENTRIES;
-    case VMFS_ZLA_RESIDENT:
-        return 0;
+        return 2;
     default:
-        return direct;
+        return 0;
     }
+}
+
+uint64_t inode_max_blocks(const struct vmfs_volume *volume, const struct vmfs_inode *inode)
+{
+    if (inode->fd.zla == VMFS_ZLA_RESIDENT)
+        return 0;
+    return (uint64_t)volume->fd_addresses << volume->pb_shift * inode_levels(inode);
 }
 
 void inode_set_unit(struct vmfs_volume *volume, struct vmfs_inode *inode, enum vmfs_zla zla)
@@ -105,7 +180,8 @@ void inode_set_unit(struct vmfs_volume *volume, struct vmfs_inode *inode, enum v
     inode->fd.tbz_shift = inode->fd.unit_shift;
 }
 
-int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, struct vmfs_inode *out)
+int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, uint32_t parent,
+                 struct vmfs_inode *out)
 {
     uint32_t got, generation, now = (uint32_t)time(NULL);
     struct vmfs_fd *fd = &out->fd;
@@ -123,14 +199,20 @@ int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, struct vm
         return rc;
     }
     memset(fd, 0, sizeof(*fd));
+    memset(out->data, 0, sizeof(out->data));
     fd->lock.type = VMFS_LOCK_FD;
     fd->lock.address = out->offset;
-    fd->address = resource_address(&volume->fdc, item);
+    fd->address = (uint32_t)resource_address(&volume->fdc, item);
     fd->generation = generation;
     fd->link_count = type == VMFS_TYPE_DIRECTORY ? 2 : 1;
     fd->type = type;
     fd->mtime_s = fd->ctime_s = fd->atime_s = now;
     fd->mode = type == VMFS_TYPE_DIRECTORY ? 0755 : 0600;
+    if (volume->format == VMFS_FORMAT_6) {
+        fd->signature = VMFS6_SIG_FD;
+        fd->parent_fd = parent;
+        fd->affinity_fd = parent;
+    }
     inode_set_unit(volume, out, VMFS_ZLA_SB);
     rc = lock_take(volume, &fd->lock, VMFS_LOCK_EXCLUSIVE);
     if (rc == 0)
@@ -167,71 +249,6 @@ int inode_unlock(struct vmfs_volume *volume, struct vmfs_inode *inode)
     lock = inode->fd.lock;
     rc = lock_release(volume, &lock);
     inode->fd.lock = lock;
-    vmfs_end(volume);
-    return rc;
-}
-
-/* Collects addresses into runs so that one cluster write frees many blocks. */
-struct freeing {
-    struct vmfs_volume *volume;
-    struct vmfs_resource *resource;
-    uint64_t first;
-    uint32_t count;
-};
-
-static int freeing_flush(struct freeing *run)
-{
-    int rc =
-        run->count == 0 ? 0 : resource_free(run->volume, run->resource, run->first, run->count);
-
-    run->count = 0;
-    return rc;
-}
-
-static int freeing_add(void *context, uint32_t address)
-{
-    struct freeing *run = context;
-    struct vmfs_resource *resource;
-    uint64_t item;
-    int rc = 0;
-
-    resource = resource_of_address(run->volume, address, &item);
-    if (resource == NULL)
-        return 0;
-    if (run->count > 0 && (resource != run->resource || item != run->first + run->count))
-        rc = freeing_flush(run);
-    if (rc != 0)
-        return rc;
-    if (run->count == 0) {
-        run->resource = resource;
-        run->first = item;
-    }
-    run->count++;
-    return 0;
-}
-
-int inode_destroy(struct vmfs_volume *volume, struct vmfs_inode *inode)
-{
-    struct freeing run = {.volume = volume};
-    struct vmfs_inode gone = *inode;
-    int rc = vmfs_begin(volume);
-
-    if (rc != 0)
-        return rc;
-    /* The descriptor dies first: a crash leaves used bits without owner, never a shared block. */
-    gone.fd.link_count = 0;
-    lock_drop(volume, &gone.fd.lock);
-    rc = inode_write(volume, &gone);
-    if (rc == 0)
-        rc = vmfs_flush(volume);
-    if (rc == 0)
-        rc = map_walk(volume, inode, freeing_add, &run);
-    if (rc == 0)
-        rc = freeing_flush(&run);
-    if (rc == 0)
-        rc = freeing_add(&run, inode->fd.address);
-    if (rc == 0)
-        rc = freeing_flush(&run);
     vmfs_end(volume);
     return rc;
 }

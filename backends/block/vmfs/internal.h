@@ -15,18 +15,46 @@ struct vmfs_segment {
     struct bdev *device;
 };
 
-/* A file descriptor in memory: the bytes of the disk and where they came from. */
+#define VMFS_FD_ADDRESSES_MAX VMFS6_FD_ADDRESSES
+
+/*
+ * A file descriptor in memory. Addresses are 64 bits whatever the format; resident data and what a
+ * raw device mapping records lie in `data`.
+ */
 struct vmfs_inode {
     uint64_t offset; /* volume offset of the descriptor */
     struct vmfs_fd fd;
+    union {
+        uint8_t data[VMFS6_RESIDENT_MAX];
+        struct {
+            uint8_t head[VMFS6_ADDRESSES_AT]; /* VMFS-6: kept as found */
+            uint64_t addresses[VMFS_FD_ADDRESSES_MAX];
+        };
+    };
 };
 
-/* A resource file: clusters of items with one allocation bit each. */
+/* A pointer block in memory: 64-bit addresses whatever the format. */
+struct vmfs_pb {
+    uint64_t address; /* 0 = empty */
+    uint64_t entries[];
+};
+
+/* Direct-mapped cache of pointer blocks; small ones have more slots. */
+#define VMFS5_PB_CACHE_SLOTS 256u
+#define VMFS6_PB_CACHE_SLOTS 32u
+
+struct vmfs_pb_cache {
+    struct vmfs_pb *slots[VMFS5_PB_CACHE_SLOTS];
+};
+
+/* A resource file: clusters of items with a few allocation bits each. */
 struct vmfs_resource {
     const char *name;
+    enum vmfs_format format;
     enum vmfs_addr_type type;
     uint32_t lock_type;
     struct vmfs_inode inode;
+    struct vmfs_pb_cache cache;
     uint32_t per_cluster;
     uint32_t clusters_per_group;
     uint32_t group_offset;
@@ -34,19 +62,31 @@ struct vmfs_resource {
     uint32_t item_size;
     uint64_t item_count;
     uint32_t cluster_count;
+    uint32_t bits; /* of the bitmap, each item */
     uint32_t hint; /* cluster where the last free item was found */
+    /* Small file blocks of VMFS-6 keep their groups inside those of the large ones; else 0. */
+    uint32_t groups_per_parent;
+    uint32_t parent_group_size;
+    uint32_t parent_headers; /* bytes of cluster headers a parent group starts with */
 };
 
-/* Direct-mapped cache of pointer blocks. */
-#define VMFS_PB_CACHE_SLOTS 256u
-
-struct vmfs_pb {
-    uint32_t address; /* 0 = empty */
-    uint32_t entries[VMFS5_PB_ENTRIES];
+/* A cluster as it was read: what both formats have, and the metadata block as it lies on disk. */
+struct vmfs_cluster {
+    struct vmfs_lock lock;
+    uint32_t number, total, free, next_free;
+    uint32_t type_data; /* .fdc: last inode generation handed out */
+    union {
+        struct vmfs5_cluster_md md5;
+        struct vmfs6_cluster_md md6;
+    };
 };
 
-struct vmfs_pb_cache {
-    struct vmfs_pb *slots[VMFS_PB_CACHE_SLOTS];
+/* A name in a directory, whatever the format. */
+struct vmfs_entry {
+    uint32_t type; /* 0: a free record */
+    uint32_t fd_address;
+    uint32_t generation;
+    char name[256];
 };
 
 /* What was seen of another host's slot, for judging its silence. */
@@ -64,15 +104,25 @@ struct vmfs_volume {
     struct vmfs_segment *segments;
     unsigned segment_count;
     struct bdev *devices[LVM_MAX_EXTENTS];
+    uint64_t bases[LVM_MAX_EXTENTS]; /* device offset of the partition the extent fills */
     unsigned device_count;
     uint64_t size;
+    bool ours; /* made by this library: everything may be changed */
     struct vmfs_superblock super;
+    enum vmfs_format format;
+    uint32_t md; /* metadata block: lock and metadata of every object start one */
+    uint32_t cluster_header;
+    uint32_t fd_size, fd_addresses, resident_max;
+    uint32_t pb_shift, pb_entry; /* log2 of addresses in a pointer block, bytes of one */
+    uint32_t slot_count, slot_stride;
     uint32_t block_size;
     uint32_t block_shift;
+    uint32_t lfb_shift; /* log2 of a large file block in bytes */
     uint64_t fdc_start; /* volume offset of .fdc.sf's first block */
-    struct vmfs_resource fbb, fdc, pbc, sbc;
+    struct vmfs_resource fbb, lfb, fdc, pbc, sbc, pb2;
     bool writable;
-    bool fenced; /* our heartbeat slot was taken from us */
+    bool fill_foreign; /* holes and to-be-zeroed blocks of others' volumes may be filled */
+    bool fenced;       /* our heartbeat slot was taken from us */
     unsigned transaction_depth;
     struct vmfs_uuid host;
     uint64_t slot_address; /* 0: none */
@@ -91,13 +141,18 @@ struct vmfs_file {
     struct vmfs_inode inode;
     enum vmfs_share share;
     struct vmfs_pb_cache cache;
+    uint64_t ahead; /* blocks a thin file's next growth takes at once */
 };
 
 /* Keeps the message for vmfs_error() and returns `code`. */
 int vmfs_fail(struct vmfs_volume *volume, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* 0 when this library made the volume, else -EPERM, naming what was not done. */
+int vmfs_require_ours(struct vmfs_volume *volume, const char *what);
 
 /* ---- lvm.c: logical volume ---- */
+/* Device offset of what holds the LVM header: 0, or the VMFS partition of an MBR or GPT. */
+int lvm_find_partition(struct bdev *dev, uint64_t *base);
 int lvm_assemble(struct vmfs_volume *volume, struct bdev *const *devices, unsigned count);
 /* Volume offset to device; *length is cut to what is contiguous. -EINVAL outside the volume. */
 int lvm_map(struct vmfs_volume *volume, uint64_t offset, uint64_t *length, struct bdev **device,
@@ -148,13 +203,34 @@ int lock_take(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock
 /* Removes us from `lock`. Does not write. */
 void lock_drop(struct vmfs_volume *volume, struct vmfs_lock *lock);
 
+/* ---- geometry.c ---- */
+/* Finds what kind of volume the superblock describes, checks it and fills in the geometry. */
+int geometry_load(struct vmfs_volume *volume);
+
 /* ---- resource.c ---- */
-int resource_load(struct vmfs_volume *volume, struct vmfs_resource *resource);
+int resource_load_all(struct vmfs_volume *volume);
+void resource_free_all(struct vmfs_volume *volume);
 /* Volume offset of an item; -EUCLEAN for one the file does not have. */
 int resource_locate(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t cluster,
                     uint32_t item, uint64_t *offset);
-int resource_read_cluster(struct vmfs_volume *volume, struct vmfs_resource *resource,
-                          uint32_t number, struct vmfs_cluster *out, uint64_t *offset);
+/* Volume offset of a cluster's header. */
+int resource_locate_cluster(struct vmfs_volume *volume, struct vmfs_resource *resource,
+                            uint32_t number, uint64_t *offset);
+uint64_t resource_address(const struct vmfs_resource *resource, uint64_t item);
+/* The resource file an address belongs to (NULL if none) and the item's linear number in it. */
+struct vmfs_resource *resource_of_address(struct vmfs_volume *volume, uint64_t address,
+                                          uint64_t *item);
+
+/* ---- cluster.c ---- */
+int cluster_read(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t number,
+                 struct vmfs_cluster *out, uint64_t *offset);
+int cluster_write(struct vmfs_volume *volume, const struct vmfs_resource *resource,
+                  struct vmfs_cluster *cluster, uint64_t offset);
+/* Whether an item is free. */
+bool cluster_bit(const struct vmfs_resource *resource, const struct vmfs_cluster *cluster,
+                 uint32_t item);
+void cluster_set_bit(const struct vmfs_resource *resource, struct vmfs_cluster *cluster,
+                     uint32_t item, bool is_free);
 /*
  * Marks up to `want` neighbouring items used. *first is the item's linear number, *got at least 1;
  * for descriptors *generation is the next inode generation (else NULL). -ENOSPC.
@@ -167,67 +243,102 @@ int resource_free(struct vmfs_volume *volume, struct vmfs_resource *resource, ui
 int resource_mark_used(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t item);
 int resource_count_free(struct vmfs_volume *volume, struct vmfs_resource *resource,
                         uint64_t *free_count);
-uint32_t resource_address(const struct vmfs_resource *resource, uint64_t item);
-/* The resource file an address belongs to (NULL if none) and the item's linear number in it. */
-struct vmfs_resource *resource_of_address(struct vmfs_volume *volume, uint32_t address,
-                                          uint64_t *item);
-bool cluster_bit(const struct vmfs_cluster *cluster, uint32_t item);
-void cluster_set_bit(struct vmfs_cluster *cluster, uint32_t item, bool is_free);
 
 /* ---- inode.c ---- */
 int inode_read(struct vmfs_volume *volume, uint32_t address, struct vmfs_inode *out);
 int inode_write(struct vmfs_volume *volume, struct vmfs_inode *inode);
 /* A fresh descriptor with one link, locked by us, on disk; the caller gives it a name. */
-int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, struct vmfs_inode *out);
+int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, uint32_t parent,
+                 struct vmfs_inode *out);
 /* Takes or drops the descriptor's lock on disk. */
 int inode_lock(struct vmfs_volume *volume, struct vmfs_inode *inode, enum vmfs_lock_mode mode);
 int inode_unlock(struct vmfs_volume *volume, struct vmfs_inode *inode);
-/* Gives back every block and the descriptor itself. */
-int inode_destroy(struct vmfs_volume *volume, struct vmfs_inode *inode);
 void inode_set_unit(struct vmfs_volume *volume, struct vmfs_inode *inode, enum vmfs_zla zla);
 /* How many addresses this kind of mapping can hold. */
-uint64_t inode_max_blocks(const struct vmfs_inode *inode);
+uint64_t inode_max_blocks(const struct vmfs_volume *volume, const struct vmfs_inode *inode);
+/* How many pointer blocks lie between the descriptor and a block's address. */
+unsigned inode_levels(const struct vmfs_inode *inode);
+
+/* ---- reclaim.c ---- */
+/* Gives back every block and the descriptor itself. */
+int inode_destroy(struct vmfs_volume *volume, struct vmfs_inode *inode);
 
 /* ---- map.c ---- */
+bool addr_is_tbz(const struct vmfs_volume *volume, uint64_t address);
 /* Address of the file's block n: 0 for a hole. `cache` may be NULL. */
 int map_block(struct vmfs_volume *volume, struct vmfs_pb_cache *cache,
-              const struct vmfs_inode *inode, uint64_t n, uint32_t *address);
-/* Volume offset of a block's data. */
-int map_address(struct vmfs_volume *volume, uint32_t address, uint64_t *offset);
-int map_read_pb(struct vmfs_volume *volume, struct vmfs_pb_cache *cache, uint32_t address,
-                struct vmfs_pb **out, struct vmfs_pb *scratch);
-/* Calls `visit` for every address of the file, pointer blocks before what they point to. */
+              const struct vmfs_inode *inode, uint64_t n, uint64_t *address);
+/* Volume offset of the byte at `offset` of a file, whose block has this address. */
+int map_place(struct vmfs_volume *volume, const struct vmfs_inode *inode, uint64_t address,
+              uint64_t offset, uint64_t *place);
+/* Volume offset of a pointer block. */
+int map_locate_pb(struct vmfs_volume *volume, uint64_t address, uint64_t *offset);
+/* A pointer block through the cache; it stays valid until the next call with this cache. */
+int map_read_pb(struct vmfs_volume *volume, struct vmfs_pb_cache *cache, uint64_t address,
+                struct vmfs_pb **out);
+/* Its place in the cache, contents as they come. */
+int map_take_pb(struct vmfs_volume *volume, struct vmfs_pb_cache *cache, uint64_t address,
+                struct vmfs_pb **out);
+int map_write_pb(struct vmfs_volume *volume, struct vmfs_pb *pb);
+/*
+ * Calls `visit` for every address of the file with the number of its first block, pointer blocks
+ * (`levels` above the data) before what they point to.
+ */
 int map_walk(struct vmfs_volume *volume, const struct vmfs_inode *inode,
-             int (*visit)(void *context, uint32_t address), void *context);
+             int (*visit)(void *context, uint64_t address, unsigned levels, uint64_t n),
+             void *context);
 void map_cache_free(struct vmfs_pb_cache *cache);
 /* Reads any range of a file through its map; holes are zeros. */
 int map_read(struct vmfs_volume *volume, struct vmfs_pb_cache *cache,
              const struct vmfs_inode *inode, uint64_t offset, void *buffer, size_t length);
 
 /* ---- alloc.c ---- */
-/*
- * Points the file's blocks n.. at `addresses`; the blocks they name must hold what the file shall
- * read, and be flushed. Writes pointer blocks and descriptor in a safe order, and flushes.
- */
-int alloc_point(struct vmfs_file *file, uint64_t n, const uint32_t *addresses, uint32_t count);
-/* Writes a range, allocating what is not there. */
 int alloc_write(struct vmfs_file *file, uint64_t offset, const void *buffer, size_t length);
-/* Allocates every hole among the blocks n..n+count-1, as to-be-zeroed or zeroed now. */
 int alloc_range(struct vmfs_file *file, uint64_t n, uint64_t count, bool zero_now,
                 vmfs_progress progress, void *context);
+/* Writes bytes that need not be whole sectors; the rest of a sector keeps its contents. */
+int volume_write_bytes(struct vmfs_volume *volume, uint64_t offset, const void *buffer,
+                       size_t length);
 
-/* ---- dir.c ---- */
-bool dirent_is_free(const struct vmfs_dirent *entry);
-/* Calls `visit` for each record; stops at the first non-zero return and hands it back. */
+/* ---- point.c ---- */
+/* Sets the addresses of blocks n, n + 1, ... and writes the pointer blocks and the descriptor. */
+int alloc_point(struct vmfs_file *file, uint64_t n, const uint64_t *addresses, uint32_t count);
+
+/* ---- dir.c (any format), dir5.c, dir6.c ---- */
+struct dir_visit {
+    int (*visit)(void *context, uint64_t position, struct vmfs_entry *entry);
+    void *context;
+};
+
+bool entry_is_free(const struct vmfs_entry *entry);
+bool entry_is_dot(const struct vmfs_entry *entry);
+/* Calls `visit` for each used record; stops at the first non-zero return and hands it back. */
 int dir_each(struct vmfs_volume *volume, const struct vmfs_inode *dir,
-             int (*visit)(void *context, uint64_t position, struct vmfs_dirent *entry),
+             int (*visit)(void *context, uint64_t position, struct vmfs_entry *entry),
              void *context);
 int dir_find(struct vmfs_volume *volume, const struct vmfs_inode *dir, const char *name,
-             struct vmfs_dirent *out, uint64_t *position);
-int dir_read(struct vmfs_volume *volume, const struct vmfs_inode *dir, uint64_t position,
-             struct vmfs_dirent *out);
-int dir_add(struct vmfs_volume *volume, uint32_t dir_address, const struct vmfs_dirent *entry);
+             struct vmfs_entry *out, uint64_t *position);
+int dir_add(struct vmfs_volume *volume, uint32_t dir_address, const struct vmfs_entry *entry);
 int dir_drop(struct vmfs_volume *volume, uint32_t dir_address, uint64_t position);
+/* Gives a fresh directory's descriptor its first contents. */
+int dir_fill(struct vmfs_file *dir, const struct vmfs_inode *parent);
+int dir_is_empty(struct vmfs_volume *volume, const struct vmfs_inode *dir);
+
+int dir5_each(struct vmfs_volume *volume, const struct vmfs_inode *dir, struct dir_visit visit);
+int dir5_add(struct vmfs_file *dir, const struct vmfs_entry *entry);
+int dir5_drop(struct vmfs_file *dir, uint64_t position);
+int dir5_fill(struct vmfs_file *dir, const struct vmfs_inode *parent);
+
+int dir6_each(struct vmfs_volume *volume, const struct vmfs_inode *dir, struct dir_visit visit);
+int dir6_find(struct vmfs_volume *volume, const struct vmfs_inode *dir, const char *name,
+              struct vmfs_entry *out, uint64_t *position);
+int dir6_add(struct vmfs_file *dir, const struct vmfs_entry *entry);
+int dir6_drop(struct vmfs_file *dir, uint64_t position);
+int dir6_fill(struct vmfs_file *dir, const struct vmfs_inode *parent);
+/* The hash of a name that places it in a directory. */
+uint64_t dir6_hash(const char *name);
+
+/* ---- path.c ---- */
 /* The inode a path names. With `parent`, the one of the directory holding it, and the last part. */
 int path_resolve(struct vmfs_volume *volume, const char *path, struct vmfs_inode *out);
 int path_parent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
@@ -248,5 +359,6 @@ uint64_t uptime_us(void);
 #define VMFS_FD_VH   0x01400004u
 #define VMFS_FD_PB2  0x01800004u
 #define VMFS_FD_SDD  0x01C00004u
+#define VMFS_FD_JBC  0x02000004u
 
 #endif

@@ -6,37 +6,81 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One device's header and volume entry, as read and checked. */
+/* One device's header and volume entry, as read and checked, and where its tables are. */
 struct lvm_device {
     struct bdev *dev;
+    uint64_t base; /* of the partition it fills */
     struct lvm_header header;
     struct lvm_volume volume;
+    uint32_t entry_count; /* of the PE table */
+    uint64_t tables;      /* device offset of the first pair of PE bitmap and table */
+    uint32_t bitmap_size;
 };
+
+/* Versions 3 and 5 have 512 volume entries of 512 bytes, version 6 has one. */
+static void find_tables(struct lvm_device *out)
+{
+    uint32_t align = out->header.metadata_align;
+
+    out->entry_count = out->volume.pe_count;
+    out->bitmap_size = LVM_PE_BITMAP_SIZE;
+    out->tables = out->base + LVM_HEADER_OFFSET + LVM_PE_MAP_OFFSET;
+    if (out->header.major != LVM_MAJOR_VMFS6)
+        return;
+    /* One entry may cover the whole device. */
+    out->entry_count = out->header.pe_count;
+    out->tables = out->base + LVM_HEADER_OFFSET + align + (LVM_PE_MAP_OFFSET - LVM_VOLUME_OFFSET);
+    if (align > LVM_PE_BITMAP_SIZE)
+        out->bitmap_size = align;
+}
+
+static int check_header(struct vmfs_volume *volume, const struct lvm_device *device)
+{
+    const struct lvm_header *header = &device->header;
+    uint32_t align = header->metadata_align;
+
+    if (header->magic != LVM_MAGIC)
+        return vmfs_fail(volume, -ENODEV, "%s: no VMFS volume here (no LVM header at 0x%llx)",
+                         device->dev->name, (unsigned long long)device->base + LVM_HEADER_OFFSET);
+    if (header->major != LVM_MAJOR_VMFS3 && header->major != LVM_MAJOR_VMFS5 &&
+        header->major != LVM_MAJOR_VMFS6)
+        return vmfs_fail(volume, -ENOTSUP, "%s: LVM version %u; 3, 5 and 6 are supported",
+                         device->dev->name, header->major);
+    if (header->major == LVM_MAJOR_VMFS6 &&
+        (align < BDEV_SECTOR || align > 1u << 16 || (align & (align - 1)) != 0))
+        return vmfs_fail(volume, -EUCLEAN, "%s: LVM header has metadata blocks of %u bytes",
+                         device->dev->name, align);
+    return 0;
+}
 
 static int read_device(struct vmfs_volume *volume, struct bdev *dev, struct lvm_device *out)
 {
     uint8_t sector[512];
-    int rc = bdev_read(dev, LVM_HEADER_OFFSET, sector, sizeof(sector));
+    uint64_t at;
+    int rc;
 
-    if (rc != 0)
-        return vmfs_fail(volume, rc, "%s: cannot read the LVM header at 0x%x", dev->name,
-                         LVM_HEADER_OFFSET);
-    memcpy(&out->header, sector, sizeof(out->header));
     out->dev = dev;
-    if (out->header.magic != LVM_MAGIC)
-        return vmfs_fail(volume, -ENODEV, "%s: no VMFS volume here (no LVM header at 0x%x)",
-                         dev->name, LVM_HEADER_OFFSET);
-    if (out->header.major != LVM_MAJOR_VMFS5)
-        return vmfs_fail(volume, -ENOTSUP, "%s: LVM version %u; only VMFS-5 (LVM 5) is supported",
-                         dev->name, out->header.major);
-    rc = bdev_read(dev, LVM_HEADER_OFFSET + LVM_VOLUME_OFFSET, &out->volume, sizeof(out->volume));
+    rc = lvm_find_partition(dev, &out->base);
+    if (rc == 0)
+        rc = bdev_read(dev, out->base + LVM_HEADER_OFFSET, sector, sizeof(sector));
+    if (rc != 0)
+        return vmfs_fail(volume, rc, "%s: cannot read the LVM header at 0x%llx", dev->name,
+                         (unsigned long long)out->base + LVM_HEADER_OFFSET);
+    memcpy(&out->header, sector, sizeof(out->header));
+    rc = check_header(volume, out);
+    if (rc != 0)
+        return rc;
+    at = out->header.major == LVM_MAJOR_VMFS6 ? out->header.metadata_align : LVM_VOLUME_OFFSET;
+    rc = bdev_read(dev, out->base + LVM_HEADER_OFFSET + at, &out->volume, sizeof(out->volume));
     if (rc != 0)
         return vmfs_fail(volume, rc, "%s: cannot read the volume table", dev->name);
     if (out->volume.state != LVM_STATE_NORMAL)
         return vmfs_fail(volume, -EUCLEAN, "%s: volume entry in state %u, not normal", dev->name,
                          out->volume.state);
+    find_tables(out);
     if (out->volume.device_count == 0 || out->volume.device_count > LVM_MAX_EXTENTS ||
         out->volume.pe_count == 0 || out->volume.first_pe > out->volume.last_pe ||
+        out->volume.last_pe > 1u << 24 || out->entry_count == 0 ||
         out->volume.last_pe - out->volume.first_pe != out->volume.pe_count - 1)
         return vmfs_fail(volume, -EUCLEAN, "%s: volume entry contradicts itself", dev->name);
     return 0;
@@ -62,17 +106,37 @@ static int add_segment(struct vmfs_volume *volume, const struct vmfs_segment *se
     return 0;
 }
 
+static int check_pe(struct vmfs_volume *volume, const struct lvm_device *device, uint32_t index,
+                    const struct lvm_pe *pe, uint64_t expected)
+{
+    uint64_t end = (device->volume.last_pe + 1) * LVM_PE_SIZE;
+    bool length_is_right = device->header.major == LVM_MAJOR_VMFS6
+                               ? pe->length != 0 && pe->length % BDEV_SECTOR == 0
+                               : pe->length == LVM_PE_SIZE;
+
+    if (pe->used == 1 && length_is_right && pe->volume_offset == expected &&
+        pe->length <= end - expected && pe->device_offset % BDEV_SECTOR == 0 &&
+        pe->device_offset <= device->dev->size - device->base &&
+        pe->length <= device->dev->size - device->base - pe->device_offset)
+        return 0;
+    return vmfs_fail(volume, -EUCLEAN,
+                     "%s: PE %u is wrong (used %u, volume offset 0x%llx, device offset 0x%llx, "
+                     "length 0x%llx) or the device was cut short",
+                     device->dev->name, index, pe->used, (unsigned long long)pe->volume_offset,
+                     (unsigned long long)pe->device_offset, (unsigned long long)pe->length);
+}
+
 /* Reads one device's PE table in pieces and appends its segments in volume order. */
 static int read_pes(struct vmfs_volume *volume, const struct lvm_device *device)
 {
-    uint8_t piece[16 * LVM_PE_STRIDE];
     uint64_t expected = device->volume.first_pe * LVM_PE_SIZE;
+    uint64_t end = (device->volume.last_pe + 1) * LVM_PE_SIZE;
+    uint8_t piece[16 * LVM_PE_STRIDE];
 
-    for (uint32_t i = 0; i < device->volume.pe_count; i++) {
+    for (uint32_t i = 0; i < device->entry_count && expected < end; i++) {
         uint64_t map = i / LVM_PES_PER_MAP, slot = i % LVM_PES_PER_MAP;
-        uint64_t table = LVM_HEADER_OFFSET + LVM_PE_MAP_OFFSET +
-                         map * (LVM_PE_BITMAP_SIZE + LVM_PE_TABLE_SIZE) + LVM_PE_BITMAP_SIZE;
-        struct vmfs_segment segment;
+        uint64_t table =
+            device->tables + map * (device->bitmap_size + LVM_PE_TABLE_SIZE) + device->bitmap_size;
         struct lvm_pe pe;
         int rc = 0;
 
@@ -82,24 +146,23 @@ static int read_pes(struct vmfs_volume *volume, const struct lvm_device *device)
             return vmfs_fail(volume, rc, "%s: cannot read PE table %llu", device->dev->name,
                              (unsigned long long)map);
         memcpy(&pe, piece + slot % 16 * LVM_PE_STRIDE, sizeof(pe));
-        if (pe.used != 1 || pe.length != LVM_PE_SIZE || pe.volume_offset != expected ||
-            pe.device_offset % BDEV_SECTOR != 0 || pe.device_offset > device->dev->size ||
-            pe.length > device->dev->size - pe.device_offset)
-            return vmfs_fail(volume, -EUCLEAN,
-                             "%s: PE %u is wrong (used %u, volume offset 0x%llx, device offset "
-                             "0x%llx) or the device was cut short",
-                             device->dev->name, i, pe.used, (unsigned long long)pe.volume_offset,
-                             (unsigned long long)pe.device_offset);
-        segment = (struct vmfs_segment){.volume_offset = pe.volume_offset,
-                                        .device_offset = pe.device_offset,
-                                        .length = pe.length,
-                                        .device = device->dev};
-        rc = add_segment(volume, &segment);
+        rc = check_pe(volume, device, i, &pe, expected);
+        if (rc != 0)
+            return rc;
+        rc = add_segment(volume,
+                         &(struct vmfs_segment){.volume_offset = pe.volume_offset,
+                                                .device_offset = device->base + pe.device_offset,
+                                                .length = pe.length,
+                                                .device = device->dev});
         if (rc != 0)
             return vmfs_fail(volume, rc, "out of memory");
         expected += pe.length;
     }
-    return 0;
+    return expected == end
+               ? 0
+               : vmfs_fail(volume, -EUCLEAN, "%s: the PE table covers 0x%llx bytes of 0x%llx",
+                           device->dev->name, (unsigned long long)expected,
+                           (unsigned long long)end);
 }
 
 static int by_first_pe(const void *a, const void *b)
@@ -128,8 +191,8 @@ static int check_set(struct vmfs_volume *volume, const struct lvm_device *set, u
             return vmfs_fail(volume, -ENXIO, "%s starts at PE %llu, not %llu: an extent is missing",
                              set[i].dev->name, (unsigned long long)set[i].volume.first_pe,
                              (unsigned long long)next);
-        if (set[i].volume.pe_count > LVM_PES_PER_MAP * LVM_MAX_PE_MAPS)
-            return vmfs_fail(volume, -ENOTSUP, "%s: more than 16 TiB on one extent",
+        if (set[i].entry_count > LVM_PES_PER_MAP * LVM_MAX_PE_MAPS)
+            return vmfs_fail(volume, -ENOTSUP, "%s: more than 16 TiB on one VMFS-5 extent",
                              set[i].dev->name);
         next = set[i].volume.last_pe + 1;
     }
@@ -155,9 +218,11 @@ int lvm_assemble(struct vmfs_volume *volume, struct bdev *const *devices, unsign
     }
     for (unsigned i = 0; i < count && rc == 0; i++) {
         volume->devices[i] = set[i].dev;
+        volume->bases[i] = set[i].base;
         rc = read_pes(volume, &set[i]);
     }
     volume->device_count = count;
+    volume->ours = memcmp(set[0].header.disk_id.id, LVM_OUR_ID, strlen(LVM_OUR_ID)) == 0;
     volume->size = (set[count - 1].volume.last_pe + 1) * LVM_PE_SIZE;
     memcpy(&volume->super.volume_uuid, &set[0].volume.uuid, sizeof(struct vmfs_uuid));
     free(set);

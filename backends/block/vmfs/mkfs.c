@@ -15,6 +15,25 @@
 #define IO_SIZE            (64u * 1024)
 static_assert(CLUSTERS_PER_GROUP * VMFS5_CLUSTER_HEADER == IO_SIZE, "layout on disk");
 
+/* A cluster's header and a descriptor as they lie on disk. */
+struct cluster5 {
+    struct vmfs_lock lock;
+    struct vmfs5_cluster_md md;
+} VMFS_PACKED;
+static_assert(sizeof(struct cluster5) == VMFS5_CLUSTER_HEADER, "layout on disk");
+
+struct fd5 {
+    struct vmfs_fd fd;
+    uint32_t addresses[VMFS5_FD_ADDRESSES];
+} VMFS_PACKED;
+static_assert(sizeof(struct fd5) == VMFS5_FD_SIZE, "layout on disk");
+
+static uint32_t address5(enum vmfs_addr_type type, uint32_t number)
+{
+    return (uint32_t)vmfs_addr_encode(VMFS_FORMAT_5,
+                                      (struct vmfs_addr){.type = type, .cluster = number});
+}
+
 /* What a resource file of the new volume shall be. */
 struct plan {
     uint32_t lock_type;
@@ -121,26 +140,27 @@ static uint64_t block_offset(const struct mkfs *mk, uint32_t block)
     return (uint64_t)block * mk->block_size;
 }
 
-static void fill_cluster(struct vmfs_cluster *cluster, const struct plan *plan, uint32_t number,
+static void fill_cluster(struct cluster5 *cluster, const struct plan *plan, uint32_t number,
                          uint64_t offset)
 {
     uint64_t first = (uint64_t)number * plan->per_cluster;
+    struct vmfs5_cluster_md *md = &cluster->md;
 
     cluster->lock.type = plan->lock_type;
     cluster->lock.address = offset;
     cluster->lock.token = 1;
-    cluster->number = number;
-    cluster->total = (uint32_t)(plan->count - first < plan->per_cluster ? plan->count - first
-                                                                        : plan->per_cluster);
-    for (uint32_t i = 0; i < cluster->total; i++) {
+    md->number = number;
+    md->total = (uint32_t)(plan->count - first < plan->per_cluster ? plan->count - first
+                                                                   : plan->per_cluster);
+    for (uint32_t i = 0; i < md->total; i++) {
         if (first + i < plan->used)
             continue;
-        if (cluster->free++ == 0)
-            cluster->next_free = i;
-        cluster_set_bit(cluster, i, true);
+        if (md->free++ == 0)
+            md->next_free = i;
+        md->bitmap[i / 8] |= (uint8_t)(1u << i % 8);
     }
     if (plan->lock_type == VMFS_LOCK_FDC && number == 0)
-        cluster->type_data = SYSTEM_FDS;
+        md->type_data = SYSTEM_FDS;
 }
 
 static int write_resource(struct mkfs *mk, const struct plan *plan)
@@ -162,7 +182,7 @@ static int write_resource(struct mkfs *mk, const struct plan *plan)
     rc = put(mk, base, mk->buffer, IO_SIZE);
     for (uint32_t g = 0; g < groups && rc == 0; g++) {
         uint64_t at = base + GROUP_OFFSET + g * group_size(plan);
-        struct vmfs_cluster *cluster = (struct vmfs_cluster *)mk->buffer;
+        struct cluster5 *cluster = (struct cluster5 *)mk->buffer;
 
         memset(mk->buffer, 0, IO_SIZE);
         for (uint32_t k = 0; k < CLUSTERS_PER_GROUP; k++) {
@@ -192,13 +212,13 @@ static uint64_t sub_block_offset(const struct mkfs *mk)
 }
 
 /* Fills in a system descriptor whose blocks follow one another. */
-static void fill_fd(const struct mkfs *mk, struct vmfs_fd *fd, uint32_t item,
-                    enum vmfs_file_type type, uint32_t mode, uint64_t length, uint32_t first_block,
-                    uint32_t blocks)
+static void fill_fd(const struct mkfs *mk, struct fd5 *out, uint32_t item, enum vmfs_file_type type,
+                    uint32_t mode, uint64_t length, uint32_t first_block, uint32_t blocks)
 {
     uint32_t now = (uint32_t)(mk->now_us / 1000000u);
+    struct vmfs_fd *fd = &out->fd;
 
-    fd->address = vmfs_addr_of(VMFS_ADDR_FD, 0, item);
+    fd->address = vmfs_addr_of_fd(0, item);
     fd->generation = item + 1;
     fd->link_count = type == VMFS_TYPE_DIRECTORY ? 2 : 1;
     fd->type = type;
@@ -209,7 +229,7 @@ static void fill_fd(const struct mkfs *mk, struct vmfs_fd *fd, uint32_t item,
     fd->unit_size = mk->block_size;
     fd->zla = VMFS_ZLA_FB;
     for (uint32_t i = 0; i < blocks; i++)
-        fd->addresses[i] = vmfs_addr_fb(first_block + i, false);
+        out->addresses[i] = address5(VMFS_ADDR_FB, first_block + i);
     fd->unit_shift = (uint8_t)__builtin_ctz(mk->block_size);
     fd->tbz_shift = fd->unit_shift;
 }
@@ -227,7 +247,7 @@ static const struct system_file system_files[SYSTEM_FDS] = {
 
 #define ROOT_RECORDS (SYSTEM_FDS + 1) /* and ".." */
 
-static void fill_system_fd(const struct mkfs *mk, struct vmfs_fd *fd, uint32_t item)
+static void fill_system_fd(const struct mkfs *mk, struct fd5 *fd, uint32_t item)
 {
     const struct plan *plans[SYSTEM_FDS] = {NULL,     &mk->fbb, &mk->fdc, &mk->pbc,
                                             &mk->sbc, NULL,     &mk->pb2, NULL};
@@ -236,19 +256,19 @@ static void fill_system_fd(const struct mkfs *mk, struct vmfs_fd *fd, uint32_t i
         fill_fd(mk, fd, item, VMFS_TYPE_SYSTEM, 0400, plans[item]->length, plans[item]->first_block,
                 plans[item]->blocks);
     } else if (item == 0) {
-        fill_fd(mk, fd, item, VMFS_TYPE_DIRECTORY, 01755, ROOT_RECORDS * sizeof(struct vmfs_dirent),
-                mk->root_block, 1);
+        fill_fd(mk, fd, item, VMFS_TYPE_DIRECTORY, 01755,
+                ROOT_RECORDS * sizeof(struct vmfs5_dirent), mk->root_block, 1);
     } else if (item == 5) {
         fill_fd(mk, fd, item, VMFS_TYPE_SYSTEM, 0400, block_offset(mk, mk->fdc_block), 0,
                 mk->fdc_block);
     } else {
-        fill_fd(mk, fd, item, VMFS_TYPE_SYSTEM, 040700, 2 * sizeof(struct vmfs_dirent), 0, 0);
-        fd->link_count = 2;
-        fd->zla = VMFS_ZLA_SB;
-        fd->unit_size = SUB_BLOCK;
-        fd->unit_shift = fd->tbz_shift = (uint8_t)__builtin_ctz(SUB_BLOCK);
-        fd->block_count = fd->new_count = 1;
-        fd->addresses[0] = vmfs_addr_of(VMFS_ADDR_SB, 0, 0);
+        fill_fd(mk, fd, item, VMFS_TYPE_SYSTEM, 040700, 2 * sizeof(struct vmfs5_dirent), 0, 0);
+        fd->fd.link_count = 2;
+        fd->fd.zla = VMFS_ZLA_SB;
+        fd->fd.unit_size = SUB_BLOCK;
+        fd->fd.unit_shift = fd->fd.tbz_shift = (uint8_t)__builtin_ctz(SUB_BLOCK);
+        fd->fd.block_count = fd->fd.new_count = 1;
+        fd->addresses[0] = address5(VMFS_ADDR_SB, 0);
     }
 }
 
@@ -259,13 +279,13 @@ static int write_descriptors(struct mkfs *mk)
     int rc = 0;
 
     for (uint32_t first = 0; first < mk->fdc.count && rc == 0; first += step) {
-        struct vmfs_fd *fds = (struct vmfs_fd *)mk->buffer;
+        struct fd5 *fds = (struct fd5 *)mk->buffer;
 
         memset(mk->buffer, 0, IO_SIZE);
         for (uint32_t i = 0; i < step; i++) {
-            fds[i].lock.type = VMFS_LOCK_FD;
-            fds[i].lock.address = fd_offset(mk, first + i);
-            fds[i].lock.token = 1;
+            fds[i].fd.lock.type = VMFS_LOCK_FD;
+            fds[i].fd.lock.address = fd_offset(mk, first + i);
+            fds[i].fd.lock.token = 1;
             if (first + i < SYSTEM_FDS)
                 fill_system_fd(mk, &fds[i], first + i);
         }
@@ -276,7 +296,7 @@ static int write_descriptors(struct mkfs *mk)
 
 static int write_directories(struct mkfs *mk)
 {
-    struct vmfs_dirent *entries = (struct vmfs_dirent *)mk->buffer;
+    struct vmfs5_dirent *entries = (struct vmfs5_dirent *)mk->buffer;
     int rc;
 
     memset(mk->buffer, 0, IO_SIZE);
@@ -284,7 +304,7 @@ static int write_directories(struct mkfs *mk)
         uint32_t item = i == 0 ? 0 : i - 1;
 
         entries[i].type = system_files[item].type;
-        entries[i].fd_address = vmfs_addr_of(VMFS_ADDR_FD, 0, item);
+        entries[i].fd_address = vmfs_addr_of_fd(0, item);
         entries[i].generation = item + 1;
         strcpy(entries[i].name, i == 1 ? ".." : system_files[item].name);
     }
@@ -292,9 +312,9 @@ static int write_directories(struct mkfs *mk)
     if (rc != 0)
         return rc;
     memset(mk->buffer, 0, IO_SIZE);
-    entries[0] = (struct vmfs_dirent){
+    entries[0] = (struct vmfs5_dirent){
         .type = VMFS_TYPE_SYSTEM, .fd_address = VMFS_FD_SDD, .generation = 8, .name = "."};
-    entries[1] = (struct vmfs_dirent){
+    entries[1] = (struct vmfs5_dirent){
         .type = VMFS_TYPE_DIRECTORY, .fd_address = VMFS_FD_ROOT, .generation = 1, .name = ".."};
     return put(mk, sub_block_offset(mk), mk->buffer, SUB_BLOCK);
 }
@@ -430,7 +450,7 @@ static int write_lvm_header(struct mkfs *mk)
     };
 
     header.disk_id.length = (uint8_t)snprintf(header.disk_id.id, sizeof(header.disk_id.id),
-                                              "corbel:%08x", mk->device_uuid.time_hi);
+                                              LVM_OUR_ID "%08x", mk->device_uuid.time_hi);
     memset(mk->buffer, 0, 512);
     memcpy(mk->buffer, &header, sizeof(header));
     return bdev_write(mk->dev, LVM_HEADER_OFFSET, mk->buffer, 512);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* VMFS-5 as it lies on disk: constants and packed structures, little-endian. */
+/* VMFS-3, 5 and 6 as they lie on disk: constants and packed structures, little-endian. */
 #ifndef BACKENDS_BLOCK_VMFS_ONDISK_H
 #define BACKENDS_BLOCK_VMFS_ONDISK_H
 
@@ -14,7 +14,9 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structures are read in
 /* ---- LVM: one header region at the start of every device (extent) ---- */
 #define LVM_HEADER_OFFSET  0x100000u
 #define LVM_MAGIC          0xC001D00Du
+#define LVM_MAJOR_VMFS3    3u
 #define LVM_MAJOR_VMFS5    5u
+#define LVM_MAJOR_VMFS6    6u
 #define LVM_MINOR          0x15u
 #define LVM_VOLUME_OFFSET  0x200u   /* from the header */
 #define LVM_DEVICES_OFFSET 0x7E200u /* table of device names */
@@ -29,6 +31,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structures are read in
 #define LVM_PE_SIZE        (256ull << 20)
 #define LVM_DATA_OFFSET    0x1100000u /* device offset of the first PE */
 #define LVM_STATE_NORMAL   1u
+#define LVM_OUR_ID         "corbel:" /* start of the disk id of volumes made here */
 
 struct vmfs_uuid {
     uint32_t time_lo;
@@ -116,8 +119,11 @@ static_assert(sizeof(struct lvm_pe) == 37, "layout on disk");
 /* ---- file system: every offset from here on is a volume offset ---- */
 #define VMFS_SUPERBLOCK_OFFSET 0x200000u
 #define VMFS_MAGIC             0x2FABF15Eu
-#define VMFS5_MAJOR            14u
+#define VMFS5_MAJOR            14u /* smaller: VMFS-3 */
 #define VMFS5_MINOR            0x51u
+#define VMFS6_MAJOR            24u
+#define VMFS6_MINOR            0x52u
+#define VMFS6_MD               4096u /* metadata block ("mdAlignment") */
 #define VMFS_LABEL_MAX         128u
 #define VMFS_FLAG_PUBLIC       0x2u /* access mode, low two bits */
 #define VMFS_FLAG_DENSE_SB     0x4u /* sub-block addresses carry two more resource bits */
@@ -146,11 +152,29 @@ struct vmfs_superblock {
     uint64_t generation;
     uint64_t sdd_fd_offset;
     uint32_t sdd_fd_address;
-    uint8_t rest[512 - 0x111];
+    uint8_t checksum_type;
+    uint16_t unmap_priority;
+    uint32_t pad;
+    uint8_t checksum[24];
+    uint32_t physical_sector_size; /* from here on VMFS-6 only */
+    uint32_t md_size;
+    uint16_t lfb_shift; /* a large file block is a small one << this */
+    uint32_t reserved;
+    uint16_t pb_shift;
+    uint16_t sfb_address_bits;
+    uint16_t reserved2;
+    uint32_t tbz_granularity;
+    uint32_t journal_block_size;
+    uint32_t lease_ms;
+    uint32_t reclaim_ms;
+    uint8_t rest[512 - 0x154];
 } VMFS_PACKED;
 static_assert(offsetof(struct vmfs_superblock, block_size) == 0xA1, "layout on disk");
 static_assert(offsetof(struct vmfs_superblock, fdc_group_offset) == 0xD1, "layout on disk");
 static_assert(offsetof(struct vmfs_superblock, sdd_fd_address) == 0x10D, "layout on disk");
+static_assert(offsetof(struct vmfs_superblock, md_size) == 0x134, "layout on disk");
+static_assert(offsetof(struct vmfs_superblock, pb_shift) == 0x13E, "layout on disk");
+static_assert(offsetof(struct vmfs_superblock, lease_ms) == 0x14C, "layout on disk");
 static_assert(sizeof(struct vmfs_superblock) == 512, "layout on disk");
 
 /* ---- locks and heartbeats ---- */
@@ -161,6 +185,8 @@ static_assert(sizeof(struct vmfs_superblock) == 512, "layout on disk");
 #define VMFS_LOCK_PBC  0x10C00004u
 #define VMFS_LOCK_FDC  0x10C00005u
 #define VMFS_LOCK_PB2  0x10C00006u
+#define VMFS_LOCK_JBC  0x10C00007u
+#define VMFS_LOCK_LFB  0x10C00008u
 
 enum vmfs_lock_mode {
     VMFS_LOCK_FREE = 0,
@@ -195,6 +221,7 @@ static_assert(sizeof(struct vmfs_lock) == VMFS_LOCK_SIZE, "layout on disk");
 
 #define VMFS_SLOTS_OFFSET 0x300000u
 #define VMFS5_SLOT_COUNT  2048u
+#define VMFS6_SLOT_COUNT  1024u /* one a metadata block */
 #define VMFS_SLOT_SIZE    512u
 #define VMFS_LEASE_MS     16000u /* silence after which a host is dead */
 #define VMFS_SLOT_FREE    0xABCDEF01u
@@ -217,9 +244,15 @@ struct vmfs_slot {
 static_assert(offsetof(struct vmfs_slot, host_text) == 0x36, "layout on disk");
 static_assert(sizeof(struct vmfs_slot) == VMFS_SLOT_SIZE, "layout on disk");
 
-/* ---- resource files (.fbb .fdc .pbc .sbc .pb2) ---- */
+/* ---- resource files (.fbb .fdc .pbc .sbc .pb2 .jbc) ---- */
 #define VMFS5_CLUSTER_HEADER 1024u /* lock sector, then metadata sector */
 #define VMFS5_BITMAP_BYTES   64u
+#define VMFS6_BITMAP_BYTES   96u
+#define VMFS6_SIG_RESOURCE   0x72666D64u
+#define VMFS6_SIG_CLUSTER    0x72636D64u
+#define VMFS6_SIG_FD         0x66646D64u
+#define VMFS6_CHILD_OFFSET   0x1000u /* where .fbb.sf keeps the header of its small blocks */
+#define VMFS6_CHILD_FLAG     0x2u
 
 struct vmfs_resource_header {
     uint32_t per_cluster;
@@ -230,12 +263,26 @@ struct vmfs_resource_header {
     uint32_t resource_count;
     uint32_t group_count;
     uint32_t resource_count_high;
-    uint8_t rest[512 - 0x20];
+    uint32_t signature; /* from here on VMFS-6 only */
+    uint32_t version;
+    uint32_t flags;
+    uint16_t affinity_per_cluster;
+    uint16_t affinity_per_resource;
+    uint32_t bits;         /* of the bitmap, each resource */
+    uint32_t child_offset; /* file offset of the header of the resources below */
+    uint32_t parent_per_cluster;
+    uint32_t parent_clusters_per_group;
+    uint32_t parent_group_size;
+    uint8_t unknown[16];
+    uint32_t converted_clusters;
+    uint8_t rest[512 - 0x58];
 } VMFS_PACKED;
+static_assert(offsetof(struct vmfs_resource_header, bits) == 0x30, "layout on disk");
+static_assert(offsetof(struct vmfs_resource_header, converted_clusters) == 0x54, "layout on disk");
 static_assert(sizeof(struct vmfs_resource_header) == 512, "layout on disk");
 
-struct vmfs_cluster {
-    struct vmfs_lock lock;
+/* Metadata of a cluster, in the block behind its lock. */
+struct vmfs5_cluster_md {
     uint32_t number;
     uint32_t total;
     uint32_t free;
@@ -244,8 +291,28 @@ struct vmfs_cluster {
     uint32_t type_data;                 /* .fdc: last inode generation handed out */
     uint8_t rest[512 - 0x54];
 } VMFS_PACKED;
-static_assert(offsetof(struct vmfs_cluster, type_data) == 512 + 0x50, "layout on disk");
-static_assert(sizeof(struct vmfs_cluster) == VMFS5_CLUSTER_HEADER, "layout on disk");
+static_assert(offsetof(struct vmfs5_cluster_md, type_data) == 0x50, "layout on disk");
+static_assert(sizeof(struct vmfs5_cluster_md) == 512, "layout on disk");
+
+struct vmfs6_cluster_md {
+    uint8_t checksum[16];
+    uint32_t signature;
+    uint32_t priority;
+    uint64_t number;
+    uint16_t total;
+    uint16_t free;
+    uint16_t unknown;
+    uint16_t affinity_count;
+    uint8_t unknown2[0x68 - 0x28];
+    uint32_t type_data;
+    uint8_t unknown3[0x7C - 0x6C];
+    uint32_t next_free;
+    uint8_t bitmap[VMFS6_BITMAP_BYTES]; /* `bits` each resource, the lowest: 1 = free */
+    uint8_t affinity[VMFS6_MD - 0xE0];
+} VMFS_PACKED;
+static_assert(offsetof(struct vmfs6_cluster_md, type_data) == 0x68, "layout on disk");
+static_assert(offsetof(struct vmfs6_cluster_md, bitmap) == 0x80, "layout on disk");
+static_assert(sizeof(struct vmfs6_cluster_md) == VMFS6_MD, "layout on disk");
 
 /* ---- file descriptors (inodes) ---- */
 #define VMFS5_FD_SIZE      2048u
@@ -253,6 +320,11 @@ static_assert(sizeof(struct vmfs_cluster) == VMFS5_CLUSTER_HEADER, "layout on di
 #define VMFS5_RESIDENT_MAX 1024u
 #define VMFS5_PB_SIZE      4096u
 #define VMFS5_PB_ENTRIES   1024u
+#define VMFS6_FD_ADDRESSES 320u  /* the last 2,560 bytes of the descriptor */
+#define VMFS6_RESIDENT_MAX 3584u /* what the metadata's first sector leaves of its block */
+#define VMFS6_ADDRESSES_AT 1024u /* from the start of the resident area */
+#define VMFS6_PB_SIZE      65536u
+#define VMFS6_PB_ENTRIES   8192u
 
 enum vmfs_file_type {
     VMFS_TYPE_DIRECTORY = 2,
@@ -271,6 +343,7 @@ enum vmfs_zla {
     VMFS_ZLA_RESIDENT = 0x10D1,
 };
 
+/* Lock and metadata, which follow each other in memory; on disk each starts a metadata block. */
 struct vmfs_fd {
     struct vmfs_lock lock;
     uint32_t address;
@@ -291,31 +364,102 @@ struct vmfs_fd {
     uint32_t tbz_count;
     uint32_t cow_count;
     uint32_t new_count;
-    uint8_t unused[0x18];
-    uint32_t tbz_shift; /* 0x6C */
-    uint8_t unused2[0x19];
-    uint8_t unit_shift; /* 0x89 */
-    uint8_t unused3[512 - 0x8A];
-    union {
-        uint32_t addresses[VMFS5_FD_ADDRESSES];
-        uint8_t resident[VMFS5_RESIDENT_MAX];
-    };
+    uint32_t tbz_high;
+    uint32_t cow_high;
+    uint32_t pb_count;
+    uint32_t new_high;
+    uint32_t signature; /* VMFS-6 */
+    uint32_t affinity_fd;
+    uint32_t tbz_shift;
+    uint32_t parent_fd; /* VMFS-6 */
+    uint8_t unknown[0x89 - 0x74];
+    uint8_t unit_shift;
+    uint8_t tracked_count;
+    uint8_t unknown2;
+    uint32_t lfb_count;
+    uint8_t unknown3[512 - 0x90];
 } VMFS_PACKED;
 static_assert(offsetof(struct vmfs_fd, zla) == 512 + 0x44, "layout on disk");
 static_assert(offsetof(struct vmfs_fd, tbz_shift) == 512 + 0x6C, "layout on disk");
 static_assert(offsetof(struct vmfs_fd, unit_shift) == 512 + 0x89, "layout on disk");
-static_assert(offsetof(struct vmfs_fd, addresses) == 0x400, "layout on disk");
-static_assert(sizeof(struct vmfs_fd) == VMFS5_FD_SIZE, "layout on disk");
+static_assert(offsetof(struct vmfs_fd, parent_fd) == 512 + 0x70, "layout on disk");
+static_assert(offsetof(struct vmfs_fd, lfb_count) == 512 + 0x8C, "layout on disk");
+static_assert(sizeof(struct vmfs_fd) == 1024, "layout on disk");
 
 /* ---- directories ---- */
 #define VMFS_NAME_MAX 127u
 
-struct vmfs_dirent {
+struct vmfs5_dirent {
     uint32_t type; /* 0 = free record */
     uint32_t fd_address;
     uint32_t generation;
     char name[VMFS_NAME_MAX + 1];
 } VMFS_PACKED;
-static_assert(sizeof(struct vmfs_dirent) == 140, "layout on disk");
+static_assert(sizeof(struct vmfs5_dirent) == 140, "layout on disk");
+
+#define VMFS6_DIR_VERSION      0x00F50001u
+#define VMFS6_DIR_HASH_AT      0x5F8u
+#define VMFS6_DIR_HASH_SLOTS   16001u
+#define VMFS6_DIR_ROOT_SLOTS   15973u /* the rest is for system files */
+#define VMFS6_DIR_BLOCKS_AT    0x10000u
+#define VMFS6_DIR_BLOCK_HEADER 0x40u
+#define VMFS6_DIR_MAP_BLOCKS   128u
+
+struct vmfs6_dirent {
+    uint32_t type;
+    uint32_t fd_address;
+    uint32_t generation;
+    uint32_t hash_low;
+    uint64_t position; /* own offset in the file */
+    char name[256];
+    uint64_t zero;
+} VMFS_PACKED;
+static_assert(sizeof(struct vmfs6_dirent) == 0x120, "layout on disk");
+
+struct vmfs6_dir_header {
+    uint32_t version;
+    uint32_t entry_count; /* with "." and ".." */
+    uint32_t allocated_count;
+    uint32_t map_count;
+    uint32_t maps[VMFS6_DIR_MAP_BLOCKS];
+    uint8_t unknown[0x3A8 - 0x210];
+    uint64_t checksum[2];
+    struct vmfs6_dirent self;
+    struct vmfs6_dirent parent;
+} VMFS_PACKED;
+static_assert(offsetof(struct vmfs6_dir_header, self) == 0x3B8, "layout on disk");
+static_assert(sizeof(struct vmfs6_dir_header) == VMFS6_DIR_HASH_AT, "layout on disk");
+
+enum vmfs6_dir_block_type {
+    VMFS6_DIR_ENTRIES = 1,
+    VMFS6_DIR_LINKS = 2,
+    VMFS6_DIR_MAP = 3,
+};
+
+struct vmfs6_dir_block {
+    uint16_t version;
+    uint16_t type;
+    uint16_t total;
+    uint16_t free;
+    uint8_t bitmap[56]; /* 1 = free */
+} VMFS_PACKED;
+static_assert(sizeof(struct vmfs6_dir_block) == VMFS6_DIR_BLOCK_HEADER, "layout on disk");
+
+#define VMFS6_LINKS 12u
+
+struct vmfs6_link_group {
+    uint16_t hash_index;
+    uint8_t total;
+    uint8_t free;
+    uint8_t next_free;
+    uint8_t pad;
+    struct {
+        uint32_t location;
+        uint16_t hash;
+    } VMFS_PACKED links[VMFS6_LINKS];
+    uint32_t next;
+    uint16_t pad2;
+} VMFS_PACKED;
+static_assert(sizeof(struct vmfs6_link_group) == 0x54, "layout on disk");
 
 #endif

@@ -1,97 +1,244 @@
 /* SPDX-License-Identifier: MIT */
-/* Resource files: clusters of items (file blocks, sub-blocks, pointer blocks, descriptors). */
+/* Resource files: where their clusters and items (blocks, pointer blocks, descriptors) lie. */
 #include "block/vmfs/internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* No VMFS-5 resource file is anywhere near this many clusters; bounds every scan. */
+/* No resource file is anywhere near this many clusters; bounds every scan. */
 #define MAX_CLUSTERS (1u << 22)
 
-bool cluster_bit(const struct vmfs_cluster *cluster, uint32_t item)
+/* Bytes the cluster headers of one group take. */
+static uint64_t headers_size(const struct vmfs_volume *volume, const struct vmfs_resource *resource)
 {
-    return (cluster->bitmap[item / 8] >> item % 8 & 1) != 0;
+    return (uint64_t)resource->clusters_per_group * volume->cluster_header;
 }
 
-void cluster_set_bit(struct vmfs_cluster *cluster, uint32_t item, bool is_free)
+static bool item_size_is_right(const struct vmfs_volume *volume,
+                               const struct vmfs_resource *resource)
 {
-    uint8_t mask = (uint8_t)(1u << item % 8);
-
-    if (is_free)
-        cluster->bitmap[item / 8] |= mask;
-    else
-        cluster->bitmap[item / 8] &= (uint8_t)~mask;
+    switch (resource->type) {
+    case VMFS_ADDR_FD:
+        return resource->item_size == volume->fd_size;
+    case VMFS_ADDR_PB:
+    case VMFS_ADDR_PB2:
+        return resource->item_size == volume->pb_entry << volume->pb_shift;
+    case VMFS_ADDR_SB:
+        return resource->item_size != 0 && resource->item_size == volume->super.sub_block_size;
+    default:
+        return true;
+    }
 }
 
-int resource_load(struct vmfs_volume *volume, struct vmfs_resource *resource)
+static bool layout_is_possible(const struct vmfs_volume *volume,
+                               const struct vmfs_resource *resource,
+                               const struct vmfs_resource_header *header)
 {
-    struct vmfs_resource_header header;
-    uint64_t group, count;
-    int rc = map_read(volume, NULL, &resource->inode, 0, &header, sizeof(header));
+    uint32_t bitmap = volume->format == VMFS_FORMAT_6 ? VMFS6_BITMAP_BYTES : VMFS5_BITMAP_BYTES;
+    uint64_t group = headers_size(volume, resource) + (uint64_t)resource->clusters_per_group *
+                                                          resource->per_cluster *
+                                                          resource->item_size;
 
-    if (rc != 0)
-        return rc;
-    count = header.resource_count | (uint64_t)header.resource_count_high << 32;
-    group = (uint64_t)header.clusters_per_group * VMFS5_CLUSTER_HEADER +
-            (uint64_t)header.clusters_per_group * header.per_cluster * header.resource_size;
-    if (header.per_cluster == 0 || header.per_cluster > VMFS5_BITMAP_BYTES * 8 ||
-        header.clusters_per_group == 0 || header.clusters_per_group > 0xFFFF ||
-        header.group_offset % BDEV_SECTOR != 0 || header.group_offset < BDEV_SECTOR ||
-        header.resource_size % BDEV_SECTOR != 0 || header.resource_size > 1u << 20 ||
-        header.group_size < group || header.group_size % BDEV_SECTOR != 0 ||
-        (count + header.per_cluster - 1) / header.per_cluster > MAX_CLUSTERS)
+    /* The bitmap of small file blocks ends where others' affinities begin: 128 bytes. */
+    if (resource->groups_per_parent != 0)
+        bitmap = 128;
+    return resource->per_cluster != 0 && resource->bits != 0 && resource->bits <= 4 &&
+           (uint64_t)resource->per_cluster * resource->bits <= bitmap * 8 &&
+           resource->clusters_per_group != 0 && resource->clusters_per_group <= 0xFFFF &&
+           header->group_offset % volume->md == 0 && header->group_offset >= volume->md &&
+           header->resource_size % volume->md == 0 && header->resource_size <= 8u << 20 &&
+           header->group_size >= group && header->group_size % volume->md == 0 &&
+           resource->item_count / resource->per_cluster < MAX_CLUSTERS;
+}
+
+static int check_header(struct vmfs_volume *volume, const struct vmfs_resource *resource,
+                        const struct vmfs_resource_header *header)
+{
+    uint32_t shift = resource->type == VMFS_ADDR_LFB ? volume->lfb_shift : volume->block_shift;
+    /* The last large block may be there in part only: its small ones are counted. */
+    uint64_t room = (volume->size + (1ull << shift) - 1) >> shift;
+
+    if (volume->format == VMFS_FORMAT_6 && header->signature != VMFS6_SIG_RESOURCE)
+        return vmfs_fail(volume, -EUCLEAN, "%s: header has signature 0x%x, not 0x%x",
+                         resource->name, header->signature, VMFS6_SIG_RESOURCE);
+    if (!layout_is_possible(volume, resource, header))
         return vmfs_fail(volume, -EUCLEAN, "%s: header describes an impossible layout",
                          resource->name);
-    if ((resource->type == VMFS_ADDR_FD && header.resource_size != VMFS5_FD_SIZE) ||
-        (resource->type == VMFS_ADDR_PB && header.resource_size != VMFS5_PB_SIZE) ||
-        (resource->type == VMFS_ADDR_SB &&
-         (header.resource_size == 0 || header.resource_size != volume->super.sub_block_size)))
+    if (!item_size_is_right(volume, resource))
         return vmfs_fail(volume, -EUCLEAN, "%s: items of %u bytes", resource->name,
-                         header.resource_size);
-    if (resource->type == VMFS_ADDR_FB && count > volume->size >> volume->block_shift)
+                         resource->item_size);
+    if ((resource->type == VMFS_ADDR_FB || resource->type == VMFS_ADDR_LFB) &&
+        resource->item_count > room)
         return vmfs_fail(volume, -EUCLEAN, "%s: %llu file blocks in a volume of %llu bytes",
-                         resource->name, (unsigned long long)count,
+                         resource->name, (unsigned long long)resource->item_count,
                          (unsigned long long)volume->size);
-    resource->per_cluster = header.per_cluster;
-    resource->clusters_per_group = header.clusters_per_group;
-    resource->group_offset = header.group_offset;
-    resource->group_size = header.group_size;
-    resource->item_size = header.resource_size;
-    resource->item_count = count;
-    resource->cluster_count = (uint32_t)((count + header.per_cluster - 1) / header.per_cluster);
+    if (resource->type == VMFS_ADDR_FB && volume->format == VMFS_FORMAT_6 &&
+        resource->per_cluster != 1u << (volume->lfb_shift - volume->block_shift))
+        return vmfs_fail(volume, -EUCLEAN, "%s: %u small file blocks a cluster", resource->name,
+                         resource->per_cluster);
     return 0;
 }
 
-/* File offset of a cluster's header. */
-static uint64_t cluster_position(const struct vmfs_resource *resource, uint32_t number)
+/* Reads the header at a file offset of the resource file. */
+static int load_header(struct vmfs_volume *volume, struct vmfs_resource *resource,
+                       uint64_t position, struct vmfs_resource_header *header)
 {
-    uint64_t group = number / resource->clusters_per_group;
+    uint64_t count;
+    int rc =
+        map_read(volume, &resource->cache, &resource->inode, position, header, sizeof(*header));
 
-    return resource->group_offset + group * resource->group_size +
-           (uint64_t)(number % resource->clusters_per_group) * VMFS5_CLUSTER_HEADER;
+    if (rc != 0)
+        return rc;
+    if (resource->inode.fd.unit_size != volume->block_size)
+        return vmfs_fail(volume, -EUCLEAN, "%s: blocks of %llu bytes", resource->name,
+                         (unsigned long long)resource->inode.fd.unit_size);
+    count = header->resource_count | (uint64_t)header->resource_count_high << 32;
+    /* VMFS-6 volumes may have no pointer blocks of their own at all. */
+    if (count == 0 && volume->format == VMFS_FORMAT_6 && resource->type == VMFS_ADDR_PB)
+        return 0;
+    resource->format = volume->format;
+    resource->bits = volume->format == VMFS_FORMAT_6 ? header->bits : 1;
+    if (resource->bits == 0)
+        resource->bits = 1;
+    resource->per_cluster = header->per_cluster;
+    resource->clusters_per_group = header->clusters_per_group;
+    resource->group_offset = header->group_offset;
+    resource->group_size = header->group_size;
+    resource->item_size = header->resource_size;
+    resource->item_count = count;
+    if (header->parent_clusters_per_group != 0 && volume->format == VMFS_FORMAT_6) {
+        uint64_t items = (uint64_t)header->parent_clusters_per_group * header->parent_per_cluster;
+
+        if (resource->clusters_per_group == 0 || items == 0 ||
+            items % resource->clusters_per_group != 0 ||
+            items / resource->clusters_per_group > 0xFFFF)
+            return vmfs_fail(volume, -EUCLEAN, "%s: header describes an impossible parent",
+                             resource->name);
+        resource->groups_per_parent = (uint32_t)(items / resource->clusters_per_group);
+        resource->parent_group_size = header->parent_group_size;
+        resource->parent_headers = header->parent_clusters_per_group * volume->cluster_header;
+    }
+    rc = check_header(volume, resource, header);
+    if (rc != 0)
+        return rc;
+    resource->cluster_count =
+        (uint32_t)((resource->item_count + resource->per_cluster - 1) / resource->per_cluster);
+    return 0;
+}
+
+static int load(struct vmfs_volume *volume, struct vmfs_resource *resource)
+{
+    struct vmfs_resource_header header;
+
+    return load_header(volume, resource, 0, &header);
+}
+
+/* .fbb.sf of VMFS-6 holds two: large file blocks, and the small ones those are made into. */
+static int load_fbb6(struct vmfs_volume *volume)
+{
+    struct vmfs_resource_header header;
+    int rc;
+
+    volume->lfb = volume->fbb;
+    volume->lfb.name = ".fbb.sf (large)";
+    volume->lfb.type = VMFS_ADDR_LFB;
+    volume->lfb.lock_type = VMFS_LOCK_LFB;
+    rc = load_header(volume, &volume->lfb, 0, &header);
+    if (rc != 0)
+        return rc;
+    if (header.child_offset % BDEV_SECTOR != 0 || header.child_offset == 0)
+        return vmfs_fail(volume, -EUCLEAN, ".fbb.sf: no header of small file blocks");
+    return load_header(volume, &volume->fbb, header.child_offset, &header);
+}
+
+int resource_load_all(struct vmfs_volume *volume)
+{
+    /* In this order: system files of large volumes are mapped by what .pb2.sf holds. */
+    const struct {
+        struct vmfs_resource *resource;
+        const char *name;
+        uint32_t address, lock_type;
+        enum vmfs_addr_type type;
+    } files[] = {
+        {&volume->pb2, ".pb2.sf", VMFS_FD_PB2, VMFS_LOCK_PB2, VMFS_ADDR_PB2},
+        {&volume->fdc, ".fdc.sf", VMFS_FD_FDC, VMFS_LOCK_FDC, VMFS_ADDR_FD},
+        {&volume->fbb, ".fbb.sf", VMFS_FD_FBB, VMFS_LOCK_FBB, VMFS_ADDR_FB},
+        {&volume->pbc, ".pbc.sf", VMFS_FD_PBC, VMFS_LOCK_PBC, VMFS_ADDR_PB},
+        {&volume->sbc, ".sbc.sf", VMFS_FD_SBC, VMFS_LOCK_SBC, VMFS_ADDR_SB},
+    };
+
+    for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct vmfs_resource *resource = files[i].resource;
+        int rc;
+
+        resource->name = files[i].name;
+        resource->type = files[i].type;
+        resource->lock_type = files[i].lock_type;
+        if (resource == &volume->pb2 && volume->super.pb2_fd_address == 0)
+            continue;
+        rc = inode_read(volume, files[i].address, &resource->inode);
+        if (rc == 0 && resource == &volume->fbb && volume->format == VMFS_FORMAT_6)
+            rc = load_fbb6(volume);
+        else if (rc == 0)
+            rc = load(volume, resource);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+void resource_free_all(struct vmfs_volume *volume)
+{
+    struct vmfs_resource *all[] = {&volume->pb2, &volume->fdc, &volume->fbb,
+                                   &volume->lfb, &volume->pbc, &volume->sbc};
+
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        map_cache_free(&all[i]->cache);
+}
+
+/* File offset of the group a cluster is in. */
+static uint64_t group_position(const struct vmfs_resource *resource, uint32_t cluster)
+{
+    uint64_t group = cluster / resource->clusters_per_group;
+
+    if (resource->groups_per_parent == 0)
+        return resource->group_offset + group * resource->group_size;
+    return resource->group_offset +
+           group / resource->groups_per_parent * resource->parent_group_size +
+           resource->parent_headers + group % resource->groups_per_parent * resource->group_size;
 }
 
 /* Volume offset of `length` bytes of a resource file, which must lie in one file block. */
-static int locate(struct vmfs_volume *volume, const struct vmfs_resource *resource,
-                  uint64_t position, uint32_t length, uint64_t *offset)
+static int locate(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t position,
+                  uint32_t length, uint64_t *offset)
 {
-    uint64_t inside = position & (volume->block_size - 1), block;
-    uint32_t address = 0;
+    uint64_t inside = position & (volume->block_size - 1), address = 0;
     int rc;
 
     if (position + length > resource->inode.fd.length || inside + length > volume->block_size)
         return vmfs_fail(volume, -EUCLEAN, "%s: offset 0x%llx is past its end or across blocks",
                          resource->name, (unsigned long long)position);
-    rc = map_block(volume, NULL, &resource->inode, position >> volume->block_shift, &address);
+    rc = map_block(volume, &resource->cache, &resource->inode, position >> volume->block_shift,
+                   &address);
     if (rc != 0)
         return rc;
-    if (vmfs_addr_decode(address).type != VMFS_ADDR_FB)
+    if (vmfs_addr_decode(volume->format, address).type != VMFS_ADDR_FB &&
+        vmfs_addr_decode(volume->format, address).type != VMFS_ADDR_LFB)
         return vmfs_fail(volume, -EUCLEAN, "%s: hole at offset 0x%llx", resource->name,
                          (unsigned long long)position);
-    rc = map_address(volume, address, &block);
-    if (rc == 0)
-        *offset = block + inside;
-    return rc;
+    return map_place(volume, &resource->inode, address, position, offset);
+}
+
+int resource_locate_cluster(struct vmfs_volume *volume, struct vmfs_resource *resource,
+                            uint32_t number, uint64_t *offset)
+{
+    uint64_t position;
+
+    if (number >= resource->cluster_count)
+        return vmfs_fail(volume, -EUCLEAN, "%s has no cluster %u", resource->name, number);
+    position = group_position(resource, number) +
+               (uint64_t)(number % resource->clusters_per_group) * volume->cluster_header;
+    return locate(volume, resource, position, volume->cluster_header, offset);
 }
 
 int resource_locate(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t cluster,
@@ -103,230 +250,50 @@ int resource_locate(struct vmfs_volume *volume, struct vmfs_resource *resource, 
         item >= resource->per_cluster ||
         (uint64_t)cluster * resource->per_cluster + item >= resource->item_count)
         return vmfs_fail(volume, -EUCLEAN, "%s has no item %u.%u", resource->name, cluster, item);
-    position = resource->group_offset +
-               (uint64_t)(cluster / resource->clusters_per_group) * resource->group_size +
-               (uint64_t)resource->clusters_per_group * VMFS5_CLUSTER_HEADER +
+    position = group_position(resource, cluster) + headers_size(volume, resource) +
                ((uint64_t)(cluster % resource->clusters_per_group) * resource->per_cluster + item) *
                    resource->item_size;
     return locate(volume, resource, position, resource->item_size, offset);
 }
 
-int resource_read_cluster(struct vmfs_volume *volume, struct vmfs_resource *resource,
-                          uint32_t number, struct vmfs_cluster *out, uint64_t *offset)
+uint64_t resource_address(const struct vmfs_resource *resource, uint64_t item)
 {
-    uint64_t first = (uint64_t)number * resource->per_cluster;
-    int rc =
-        locate(volume, resource, cluster_position(resource, number), VMFS5_CLUSTER_HEADER, offset);
+    struct vmfs_addr addr = {.type = resource->type,
+                             .cluster = (uint32_t)(item / resource->per_cluster),
+                             .item = (uint32_t)(item % resource->per_cluster)};
 
-    if (rc == 0)
-        rc = volume_read(volume, *offset, out, sizeof(*out));
-    if (rc != 0)
-        return rc;
-    if (out->lock.type != resource->lock_type || out->lock.address != *offset ||
-        out->number != number)
-        return vmfs_fail(
-            volume, -EUCLEAN,
-            "%s: cluster %u at 0x%llx is not what it should be (type 0x%x, own address "
-            "0x%llx, number %u)",
-            resource->name, number, (unsigned long long)*offset, out->lock.type,
-            (unsigned long long)out->lock.address, out->number);
-    if (out->total > resource->per_cluster || out->free > out->total ||
-        first + out->total > resource->item_count)
-        return vmfs_fail(volume, -EUCLEAN, "%s: cluster %u counts %u of %u items free",
-                         resource->name, number, out->free, out->total);
-    return 0;
-}
-
-/* Reads a cluster and writes its lock as ours. Inside a transaction. */
-static int cluster_lock(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t number,
-                        struct vmfs_cluster *cluster, uint64_t *offset)
-{
-    int rc = resource_read_cluster(volume, resource, number, cluster, offset);
-
-    if (rc == 0)
-        rc = lock_acquire(volume, &cluster->lock, VMFS_LOCK_EXCLUSIVE, true);
-    /* Another host may have changed it before the lock was ours. */
-    if (rc == 0 && volume->shared)
-        rc = resource_read_cluster(volume, resource, number, cluster, offset);
-    return rc;
-}
-
-/* Writes a changed cluster and releases its lock: in one transfer where no other host looks on. */
-static int cluster_unlock(struct vmfs_volume *volume, struct vmfs_cluster *cluster, uint64_t offset)
-{
-    int rc;
-
-    cluster->next_free = 0;
-    for (uint32_t i = 0; i < cluster->total; i++) {
-        if (cluster_bit(cluster, i)) {
-            cluster->next_free = i;
-            break;
-        }
+    if (resource->type == VMFS_ADDR_LFB ||
+        (resource->type == VMFS_ADDR_FB && resource->format == VMFS_FORMAT_5)) {
+        addr.cluster = (uint32_t)item;
+        addr.item = 0;
     }
-    if (volume->shared) {
-        rc = volume_write(volume, offset + sizeof(cluster->lock), &cluster->number,
-                          sizeof(*cluster) - sizeof(cluster->lock));
-        return rc != 0 ? rc : lock_release(volume, &cluster->lock);
-    }
-    lock_drop(volume, &cluster->lock);
-    return volume_write(volume, offset, cluster, sizeof(*cluster));
+    return vmfs_addr_encode(resource->format, addr);
 }
 
-/* Takes the first run of free items, at most `want`. The counter is not trusted, the bits are. */
-static uint32_t cluster_take(struct vmfs_cluster *cluster, uint32_t want, uint32_t *first)
-{
-    uint32_t item = 0, got = 0;
-
-    while (item < cluster->total && !cluster_bit(cluster, item))
-        item++;
-    *first = item;
-    while (item < cluster->total && got < want && cluster_bit(cluster, item)) {
-        cluster_set_bit(cluster, item++, false);
-        got++;
-    }
-    cluster->free -= got < cluster->free ? got : cluster->free;
-    return got;
-}
-
-int resource_alloc(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t want,
-                   uint64_t *first, uint32_t *got, uint32_t *generation)
-{
-    struct vmfs_cluster cluster;
-    uint64_t offset;
-    int rc = vmfs_begin(volume);
-
-    if (rc != 0)
-        return rc;
-    *got = 0;
-    for (uint32_t i = 0; i < resource->cluster_count && rc == 0; i++) {
-        uint32_t number = (resource->hint + i) % resource->cluster_count, item;
-
-        rc = resource_read_cluster(volume, resource, number, &cluster, &offset);
-        if (rc != 0 || cluster.free == 0)
-            continue;
-        rc = cluster_lock(volume, resource, number, &cluster, &offset);
-        if (rc != 0)
-            break;
-        *got = cluster_take(&cluster, want, &item);
-        if (generation != NULL && *got > 0)
-            *generation = ++cluster.type_data;
-        rc = cluster_unlock(volume, &cluster, offset);
-        if (rc != 0 || *got == 0)
-            continue;
-        resource->hint = number;
-        *first = (uint64_t)number * resource->per_cluster + item;
-        break;
-    }
-    vmfs_end(volume);
-    if (rc == 0 && *got == 0)
-        rc = vmfs_fail(volume, -ENOSPC, "no free %s left on volume \"%.128s\"",
-                       resource->type == VMFS_ADDR_FB   ? "file blocks"
-                       : resource->type == VMFS_ADDR_FD ? "file descriptors"
-                       : resource->type == VMFS_ADDR_SB ? "sub-blocks"
-                                                        : "pointer blocks",
-                       volume->super.label);
-    return rc;
-}
-
-int resource_free(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t first,
-                  uint32_t count)
-{
-    struct vmfs_cluster cluster;
-    uint64_t offset;
-    int rc = vmfs_begin(volume);
-
-    if (rc != 0)
-        return rc;
-    while (count > 0 && rc == 0) {
-        uint32_t number = (uint32_t)(first / resource->per_cluster);
-        uint32_t item = (uint32_t)(first % resource->per_cluster);
-
-        if (first >= resource->item_count) {
-            rc = vmfs_fail(volume, -EUCLEAN, "%s has no item %llu", resource->name,
-                           (unsigned long long)first);
-            break;
-        }
-        rc = cluster_lock(volume, resource, number, &cluster, &offset);
-        if (rc != 0)
-            break;
-        for (; count > 0 && item < cluster.total; item++, first++, count--) {
-            if (cluster_bit(&cluster, item))
-                continue;
-            cluster_set_bit(&cluster, item, true);
-            cluster.free++;
-        }
-        if (item < resource->per_cluster && count > 0)
-            rc = vmfs_fail(volume, -EUCLEAN, "%s has no item %llu", resource->name,
-                           (unsigned long long)first);
-        if (number < resource->hint)
-            resource->hint = number;
-        if (cluster_unlock(volume, &cluster, offset) != 0 && rc == 0)
-            rc = -EIO;
-    }
-    vmfs_end(volume);
-    return rc;
-}
-
-int resource_mark_used(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t item)
-{
-    struct vmfs_cluster cluster;
-    uint64_t offset;
-    int rc = vmfs_begin(volume);
-
-    if (rc != 0)
-        return rc;
-    rc =
-        cluster_lock(volume, resource, (uint32_t)(item / resource->per_cluster), &cluster, &offset);
-    if (rc == 0 && cluster_bit(&cluster, (uint32_t)(item % resource->per_cluster))) {
-        cluster_set_bit(&cluster, (uint32_t)(item % resource->per_cluster), false);
-        cluster.free -= cluster.free > 0;
-    }
-    if (rc == 0)
-        rc = cluster_unlock(volume, &cluster, offset);
-    vmfs_end(volume);
-    return rc;
-}
-
-int resource_count_free(struct vmfs_volume *volume, struct vmfs_resource *resource,
-                        uint64_t *free_count)
-{
-    struct vmfs_cluster cluster;
-    uint64_t offset;
-
-    *free_count = 0;
-    for (uint32_t i = 0; i < resource->cluster_count; i++) {
-        int rc = resource_read_cluster(volume, resource, i, &cluster, &offset);
-
-        if (rc != 0)
-            return rc;
-        *free_count += cluster.free;
-    }
-    return 0;
-}
-
-uint32_t resource_address(const struct vmfs_resource *resource, uint64_t item)
-{
-    if (resource->type == VMFS_ADDR_FB)
-        return vmfs_addr_fb((uint32_t)item, false);
-    return vmfs_addr_of(resource->type, (uint32_t)(item / resource->per_cluster),
-                        (uint32_t)(item % resource->per_cluster));
-}
-
-struct vmfs_resource *resource_of_address(struct vmfs_volume *volume, uint32_t address,
+struct vmfs_resource *resource_of_address(struct vmfs_volume *volume, uint64_t address,
                                           uint64_t *item)
 {
-    struct vmfs_addr addr = vmfs_addr_decode(address);
+    struct vmfs_addr addr = vmfs_addr_decode(volume->format, address);
     struct vmfs_resource *resource;
 
     switch (addr.type) {
     case VMFS_ADDR_FB:
         *item = addr.cluster;
+        if (volume->format == VMFS_FORMAT_6)
+            *item =
+                ((uint64_t)addr.cluster << (volume->lfb_shift - volume->block_shift)) + addr.item;
         return &volume->fbb;
+    case VMFS_ADDR_LFB:
+        *item = addr.cluster;
+        return &volume->lfb;
     case VMFS_ADDR_SB:
         resource = &volume->sbc;
         break;
     case VMFS_ADDR_PB:
         resource = &volume->pbc;
+        break;
+    case VMFS_ADDR_PB2:
+        resource = &volume->pb2;
         break;
     case VMFS_ADDR_FD:
         resource = &volume->fdc;

@@ -31,7 +31,7 @@ struct vmfs_file;
 
 struct vmfs_mkfs {
     const char *label;   /* at most 127 bytes */
-    uint32_t block_size; /* bytes: 1, 2, 4 or 8 MiB; 0 = 1 MiB */
+    uint32_t block_size; /* bytes: 1, 2, 4 or 8 MiB; 0 = 1 MiB (VMFS-6: nothing else) */
 };
 
 /*
@@ -42,13 +42,22 @@ struct vmfs_mkfs {
 int vmfs_mkfs(struct bdev *dev, const struct vmfs_mkfs *options, char error[VMFS_ERROR_MAX]);
 
 struct vmfs_probe {
+    uint32_t lvm_major; /* 3, 5 or 6 */
+    bool ours;          /* made by this library */
+    bool is_first;      /* the extent that holds what follows below `extent_count` */
+    uint64_t first_pe;
+    uint64_t size;                    /* bytes of the whole volume */
+    char volume_uuid[VMFS_UUID_TEXT]; /* of the logical volume: the same on all its extents */
+    uint32_t extent_count;
     char label[129];
     char uuid[VMFS_UUID_TEXT];
     uint32_t major, minor; /* of the file system */
-    uint32_t extent, extent_count;
 };
 
-/* Looks whether a device is the first extent of a volume. -ENODEV when it is not. */
+/*
+ * Looks whether a device, or a VMFS partition on it (MBR or GPT), is an extent of a volume.
+ * -ENODEV when it is not.
+ */
 int vmfs_probe(struct bdev *dev, struct vmfs_probe *out);
 
 /* ---- volumes ---- */
@@ -57,6 +66,11 @@ enum vmfs_open_flags {
     VMFS_OPEN_WRITE = 1,
     VMFS_OPEN_BREAK_DEAD = 2, /* clear heartbeats of other hosts that have stopped beating */
     VMFS_OPEN_NO_WAIT = 4,    /* another host's slot in use is -EBUSY at once, unwatched */
+    /*
+     * On a volume this library did not make, fill holes and to-be-zeroed blocks too. Without it
+     * only what is allocated is overwritten there; names never change there at all.
+     */
+    VMFS_OPEN_FILL_FOREIGN = 8,
 };
 
 /*
@@ -64,7 +78,7 @@ enum vmfs_open_flags {
  * caller's and must outlive the volume. Opening for writing takes a heartbeat slot; -EBUSY when
  * another host uses the volume or may have crashed with it (VMFS_OPEN_BREAK_DEAD mends that, after
  * 20 seconds of watching); -EUCLEAN when the metadata contradicts itself; -ENOTSUP for versions
- * other than VMFS-5.
+ * other than VMFS-3, 5 and 6; -EROFS for writing to VMFS-3.
  */
 int vmfs_open(struct bdev *const *devices, unsigned count, unsigned flags, struct vmfs_volume **out,
               char error[VMFS_ERROR_MAX]);
@@ -114,6 +128,8 @@ struct vmfs_info {
     char uuid[VMFS_UUID_TEXT];
     uint32_t major, minor;
     uint32_t block_size, sub_block_size;
+    bool ours; /* made by this library */
+    uint32_t extents;
     uint64_t size; /* bytes of the logical volume */
     uint64_t blocks, blocks_free;
     uint64_t sub_blocks, sub_blocks_free;

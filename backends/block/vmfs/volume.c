@@ -23,63 +23,21 @@ const char *vmfs_error(const struct vmfs_volume *volume)
     return volume->error;
 }
 
-static int read_superblock(struct vmfs_volume *volume)
+int vmfs_require_ours(struct vmfs_volume *volume, const char *what)
 {
-    struct vmfs_uuid lvm_uuid = volume->super.volume_uuid;
-    struct vmfs_superblock *super = &volume->super;
-    int rc = volume_read(volume, VMFS_SUPERBLOCK_OFFSET, super, sizeof(*super));
-
-    if (rc != 0)
-        return rc;
-    if (super->magic != VMFS_MAGIC)
-        return vmfs_fail(volume, -EUCLEAN, "superblock at 0x%x has magic 0x%x, not 0x%x",
-                         VMFS_SUPERBLOCK_OFFSET, super->magic, VMFS_MAGIC);
-    if (super->major != VMFS5_MAJOR)
-        return vmfs_fail(volume, -ENOTSUP, "file system version %u.%u; only VMFS-5 is supported",
-                         super->major, super->minor);
-    if (memcmp(&lvm_uuid, &super->volume_uuid, sizeof(lvm_uuid)) != 0)
-        return vmfs_fail(volume, -EUCLEAN, "superblock belongs to another logical volume");
-    if (super->block_size < 1u << 20 || super->block_size > 8u << 20 ||
-        (super->block_size & (super->block_size - 1)) != 0)
-        return vmfs_fail(volume, -EUCLEAN, "superblock: block size %llu is not 1, 2, 4 or 8 MiB",
-                         (unsigned long long)super->block_size);
-    if (super->fdc_group_offset % BDEV_SECTOR != 0 || super->fdc_clusters_per_group == 0 ||
-        super->fdc_clusters_per_group > 0xFFFF)
-        return vmfs_fail(volume, -EUCLEAN, "superblock: geometry of .fdc.sf is impossible");
-    volume->block_size = (uint32_t)super->block_size;
-    volume->block_shift = (uint32_t)__builtin_ctz(volume->block_size);
-    volume->fdc_start = volume->block_size > 4u << 20 ? volume->block_size : 4u << 20;
-    return 0;
+    if (volume->ours)
+        return 0;
+    return vmfs_fail(volume, -EPERM,
+                     "%s: volume \"%.128s\" was not made here; on others' volumes only blocks that "
+                     "are already allocated are written",
+                     what, volume->super.label);
 }
 
-static int load_resources(struct vmfs_volume *volume)
+static void volume_free(struct vmfs_volume *volume)
 {
-    const struct {
-        struct vmfs_resource *resource;
-        const char *name;
-        uint32_t address, lock_type;
-        enum vmfs_addr_type type;
-    } files[] = {
-        {&volume->fdc, ".fdc.sf", VMFS_FD_FDC, VMFS_LOCK_FDC, VMFS_ADDR_FD},
-        {&volume->fbb, ".fbb.sf", VMFS_FD_FBB, VMFS_LOCK_FBB, VMFS_ADDR_FB},
-        {&volume->pbc, ".pbc.sf", VMFS_FD_PBC, VMFS_LOCK_PBC, VMFS_ADDR_PB},
-        {&volume->sbc, ".sbc.sf", VMFS_FD_SBC, VMFS_LOCK_SBC, VMFS_ADDR_SB},
-    };
-
-    for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        struct vmfs_resource *resource = files[i].resource;
-        int rc;
-
-        resource->name = files[i].name;
-        resource->type = files[i].type;
-        resource->lock_type = files[i].lock_type;
-        rc = inode_read(volume, files[i].address, &resource->inode);
-        if (rc == 0)
-            rc = resource_load(volume, resource);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
+    resource_free_all(volume);
+    free(volume->segments);
+    free(volume);
 }
 
 static void host_set(struct vmfs_volume *volume, const struct vmfs_host *host)
@@ -129,20 +87,20 @@ int vmfs_open_as(struct bdev *const *devices, unsigned count, unsigned flags,
         return -ENOMEM;
     }
     volume->writable = (flags & VMFS_OPEN_WRITE) != 0;
+    volume->fill_foreign = (flags & VMFS_OPEN_FILL_FOREIGN) != 0;
     host_set(volume, host);
     rc = lvm_assemble(volume, devices, count);
     if (rc == 0)
-        rc = read_superblock(volume);
+        rc = geometry_load(volume);
     if (rc == 0)
-        rc = load_resources(volume);
+        rc = resource_load_all(volume);
     volume->shared = rc == 0 && devices_are_shared(volume);
     if (rc == 0 && volume->writable)
         rc = slot_acquire(volume, flags);
     if (rc != 0) {
         snprintf(error, VMFS_ERROR_MAX, "%s", volume->error);
         slot_release(volume);
-        free(volume->segments);
-        free(volume);
+        volume_free(volume);
         return rc;
     }
     *out = volume;
@@ -154,8 +112,7 @@ void vmfs_close(struct vmfs_volume *volume)
     if (volume == NULL)
         return;
     slot_release(volume);
-    free(volume->segments);
-    free(volume);
+    volume_free(volume);
 }
 
 bool vmfs_is_writable(const struct vmfs_volume *volume)
@@ -210,28 +167,41 @@ void vmfs_end(struct vmfs_volume *volume)
 
 int vmfs_probe(struct bdev *dev, struct vmfs_probe *out)
 {
-    uint64_t super_offset = LVM_DATA_OFFSET + VMFS_SUPERBLOCK_OFFSET;
     struct lvm_volume entry;
     union {
         struct lvm_header header;
         struct vmfs_superblock super;
         uint8_t sector[512];
     } block;
+    uint64_t base, at;
 
-    if (bdev_read(dev, LVM_HEADER_OFFSET, &block, sizeof(block)) != 0 ||
-        block.header.magic != LVM_MAGIC || block.header.data_offset != LVM_DATA_OFFSET ||
-        bdev_read(dev, LVM_HEADER_OFFSET + LVM_VOLUME_OFFSET, &entry, sizeof(entry)) != 0 ||
-        bdev_read(dev, super_offset, &block, sizeof(block)) != 0)
+    memset(out, 0, sizeof(*out));
+    if (lvm_find_partition(dev, &base) != 0 ||
+        bdev_read(dev, base + LVM_HEADER_OFFSET, &block, sizeof(block)) != 0 ||
+        block.header.magic != LVM_MAGIC)
         return -ENODEV;
-    if (entry.first_pe != 0 || block.super.magic != VMFS_MAGIC)
+    at = block.header.major == LVM_MAJOR_VMFS6 ? block.header.metadata_align : LVM_VOLUME_OFFSET;
+    if (bdev_read(dev, base + LVM_HEADER_OFFSET + at, &entry, sizeof(entry)) != 0)
         return -ENODEV;
+    at = block.header.data_offset;
+    out->lvm_major = block.header.major;
+    out->ours = memcmp(block.header.disk_id.id, LVM_OUR_ID, strlen(LVM_OUR_ID)) == 0;
+    uuid_to_text(&entry.uuid, out->volume_uuid);
+    out->first_pe = entry.first_pe;
+    out->extent_count = entry.device_count;
+    out->size = entry.size;
+    if (entry.first_pe != 0) {
+        out->is_first = false;
+        return 0;
+    }
+    if (bdev_read(dev, base + at + VMFS_SUPERBLOCK_OFFSET, &block, sizeof(block)) != 0 ||
+        block.super.magic != VMFS_MAGIC)
+        return -ENODEV;
+    out->is_first = true;
     memcpy(out->label, block.super.label, VMFS_LABEL_MAX);
-    out->label[VMFS_LABEL_MAX] = '\0';
     uuid_to_text(&block.super.uuid, out->uuid);
     out->major = block.super.major;
     out->minor = block.super.minor;
-    out->extent = 0;
-    out->extent_count = entry.device_count;
     return 0;
 }
 
@@ -247,6 +217,8 @@ int vmfs_get_info(struct vmfs_volume *volume, struct vmfs_info *out)
     out->block_size = volume->block_size;
     out->sub_block_size = volume->sbc.item_size;
     out->size = volume->size;
+    out->ours = volume->ours;
+    out->extents = volume->device_count;
     out->blocks = volume->fbb.item_count;
     out->sub_blocks = volume->sbc.item_count;
     out->pointer_blocks = volume->pbc.item_count;

@@ -46,20 +46,27 @@ static void assert_clean(struct vmfs_volume *volume)
 /* Values seen on real volumes: reference/vmfs-format.md section 6. */
 static void test_addresses(void **state)
 {
-    struct vmfs_addr a = vmfs_addr_decode(0x341);
+    struct vmfs_addr a = vmfs_addr_decode(VMFS_FORMAT_5, 0x341);
 
     (void)state;
     assert_int_equal(a.type, VMFS_ADDR_FB);
     assert_int_equal(a.cluster, 13);
-    a = vmfs_addr_decode(0x02000004);
+    a = vmfs_addr_decode(VMFS_FORMAT_5, 0x02000004);
     assert_int_equal(a.type, VMFS_ADDR_FD);
     assert_int_equal(a.item, 8);
     for (uint32_t item = 0; item < 32; item++) {
-        a = vmfs_addr_decode(vmfs_addr_of(VMFS_ADDR_SB, 1234, item));
+        a = vmfs_addr_decode(
+            VMFS_FORMAT_5, vmfs_addr_encode(VMFS_FORMAT_5, (struct vmfs_addr){.type = VMFS_ADDR_SB,
+                                                                              .cluster = 1234,
+                                                                              .item = item}));
         assert_int_equal(a.cluster, 1234);
         assert_int_equal(a.item, item);
     }
-    a = vmfs_addr_decode(vmfs_addr_fb((1u << 26) - 1, true));
+    a = vmfs_addr_decode(
+        VMFS_FORMAT_5,
+        vmfs_addr_encode(
+            VMFS_FORMAT_5,
+            (struct vmfs_addr){.type = VMFS_ADDR_FB, .tbz = true, .cluster = (1u << 26) - 1}));
     assert_int_equal(a.cluster, (1u << 26) - 1);
     assert_true(a.tbz);
 }
@@ -221,7 +228,7 @@ static void test_damage(void **state)
         {0x100200 + 0x10, 2},                 /* volume state */
         {0x100000 + 0x80600, 0},              /* PE not used */
         {0x1100000 + 0x200000, 0},            /* superblock magic */
-        {0x1100000 + 0x200004, 3},            /* version */
+        {0x1100000 + 0x200004, 30},           /* version */
         {0x1100000 + 0x2000A3, 0x33},         /* block size */
         {0x1100000 + 0x2000B1, 0x77},         /* owner */
         {0x1100000 + 0x420000 + 0x1000, 0},   /* type of .fdc.sf's lock */

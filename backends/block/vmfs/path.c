@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Paths and what they lead to: looking names up, listing, what a user sees of a file. */
+#include "block/vmfs/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Cuts the next part off a path: its length, 0 at the end; skips slashes. */
+static int next_part(struct vmfs_volume *volume, const char **path, char name[VMFS_NAME_MAX + 1])
+{
+    size_t length;
+
+    *path += strspn(*path, "/");
+    length = strcspn(*path, "/");
+    if (length > VMFS_NAME_MAX)
+        return vmfs_fail(volume, -ENAMETOOLONG, "a name is at most %u bytes long", VMFS_NAME_MAX);
+    memcpy(name, *path, length);
+    name[length] = '\0';
+    *path += length;
+    *path += strspn(*path, "/");
+    return (int)length;
+}
+
+/* Follows the path; with `stop_at_last`, the last part is left in `name` and not looked up. */
+static int follow(struct vmfs_volume *volume, const char *path, bool stop_at_last,
+                  struct vmfs_inode *inode, char name[VMFS_NAME_MAX + 1])
+{
+    const char *rest = path;
+    int rc = inode_read(volume, VMFS_FD_ROOT, inode);
+
+    while (rc == 0) {
+        struct vmfs_entry entry;
+        uint64_t position;
+        int length = next_part(volume, &rest, name);
+
+        if (length < 0)
+            return length;
+        if (length == 0)
+            return stop_at_last ? vmfs_fail(volume, -EINVAL, "\"%s\" names no file", path) : 0;
+        if (stop_at_last && *rest == '\0')
+            return 0;
+        rc = dir_find(volume, inode, name, &entry, &position);
+        if (rc == -ENOENT)
+            return vmfs_fail(volume, -ENOENT, "\"%s\": no \"%s\" on volume \"%.128s\"", path, name,
+                             volume->super.label);
+        if (rc == 0)
+            rc = inode_read(volume, entry.fd_address, inode);
+        if (rc == 0 && inode->fd.generation != entry.generation)
+            return vmfs_fail(volume, -EUCLEAN, "\"%s\" names generation %u of 0x%08x, found %u",
+                             name, entry.generation, entry.fd_address, inode->fd.generation);
+    }
+    return rc;
+}
+
+int path_resolve(struct vmfs_volume *volume, const char *path, struct vmfs_inode *out)
+{
+    char name[VMFS_NAME_MAX + 1];
+
+    return follow(volume, path, false, out, name);
+}
+
+int path_parent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
+                char name[VMFS_NAME_MAX + 1])
+{
+    return follow(volume, path, true, parent, name);
+}
+
+static void stat_of(const struct vmfs_inode *inode, struct vmfs_stat *out)
+{
+    out->type = inode->fd.type;
+    out->mode = inode->fd.mode;
+    out->mtime_s = inode->fd.mtime_s;
+    out->length = inode->fd.length;
+    out->allocated =
+        inode->fd.zla == VMFS_ZLA_RESIDENT ? 0 : inode->fd.block_count * inode->fd.unit_size;
+    out->address = inode->fd.address;
+}
+
+int vmfs_stat(struct vmfs_volume *volume, const char *path, struct vmfs_stat *out)
+{
+    struct vmfs_inode inode;
+    int rc = path_resolve(volume, path, &inode);
+
+    if (rc == 0)
+        stat_of(&inode, out);
+    return rc;
+}
+
+struct listing {
+    struct vmfs_volume *volume;
+    int (*visit)(void *context, const char *name, const struct vmfs_stat *stat);
+    void *context;
+};
+
+static int list_one(void *context, uint64_t position, struct vmfs_entry *entry)
+{
+    struct listing *listing = context;
+    struct vmfs_inode inode;
+    struct vmfs_stat stat;
+    int rc;
+
+    (void)position;
+    if (entry_is_free(entry) || entry_is_dot(entry))
+        return 0;
+    rc = inode_read(listing->volume, entry->fd_address, &inode);
+    if (rc != 0)
+        return rc;
+    stat_of(&inode, &stat);
+    return listing->visit(listing->context, entry->name, &stat);
+}
+
+int vmfs_list(struct vmfs_volume *volume, const char *path,
+              int (*visit)(void *context, const char *name, const struct vmfs_stat *stat),
+              void *context)
+{
+    struct listing listing = {.volume = volume, .visit = visit, .context = context};
+    struct vmfs_inode dir;
+    int rc = path_resolve(volume, path, &dir);
+
+    return rc != 0 ? rc : dir_each(volume, &dir, list_one, &listing);
+}
