@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Directories, attributes and names. */
+#include "mount.h"
+
+#include "block/vmfs/ondisk.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define UNIT 512u /* of st_blocks */
+
+/* FUSE's paths begin with a slash, the library's with a name. */
+static const char *inside(const char *path)
+{
+    return path + strspn(path, "/");
+}
+
+static void fill(struct stat *st, const struct vmfs_stat *from)
+{
+    static const struct {
+        uint32_t type;
+        mode_t mode;
+    } kinds[] = {{VMFS_TYPE_DIRECTORY, S_IFDIR}, {VMFS_TYPE_SYMLINK, S_IFLNK}};
+
+    memset(st, 0, sizeof(*st));
+    st->st_mode = S_IFREG;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (from->type == kinds[i].type)
+            st->st_mode = kinds[i].mode;
+    st->st_mode |= from->mode & 07777;
+    st->st_nlink = 1;
+    st->st_ino = from->address;
+    st->st_size = (off_t)from->length;
+    st->st_blocks = (blkcnt_t)(from->allocated / UNIT);
+    st->st_mtime = st->st_atime = st->st_ctime = from->mtime_s;
+}
+
+static int on_getattr(const char *path, struct stat *st, struct fuse_file_info *info)
+{
+    struct mount *mount = mount_current();
+    struct vmfs_stat stat;
+    uint64_t length;
+    int rc;
+
+    (void)info;
+    pthread_mutex_lock(&mount->lock);
+    rc = vmfs_stat(mount->datastore.volume, inside(path), &stat);
+    if (rc == 0) {
+        fill(st, &stat);
+        if (mount_open_length(mount, stat.address, &length))
+            st->st_size = (off_t)length;
+    }
+    rc = rc == -ENOENT ? rc : mount_failed(mount, path, rc);
+    pthread_mutex_unlock(&mount->lock);
+    return rc;
+}
+
+struct reading {
+    void *buffer;
+    fuse_fill_dir_t put;
+};
+
+static int put_entry(void *context, const char *name, const struct vmfs_stat *stat)
+{
+    const struct reading *reading = context;
+    struct stat st;
+
+    fill(&st, stat);
+    return reading->put(reading->buffer, name, &st, 0, 0) != 0 ? 1 : 0;
+}
+
+static int on_readdir(const char *path, void *buffer, fuse_fill_dir_t put, off_t offset,
+                      struct fuse_file_info *info, enum fuse_readdir_flags flags)
+{
+    struct reading reading = {buffer, put};
+    struct mount *mount = mount_current();
+    int rc;
+
+    (void)offset;
+    (void)info;
+    (void)flags;
+    put(buffer, ".", NULL, 0, 0);
+    put(buffer, "..", NULL, 0, 0);
+    pthread_mutex_lock(&mount->lock);
+    rc = vmfs_list(mount->datastore.volume, inside(path), put_entry, &reading);
+    rc = mount_failed(mount, path, rc > 0 ? -ENOMEM : rc);
+    pthread_mutex_unlock(&mount->lock);
+    return rc;
+}
+
+static int on_statfs(const char *path, struct statvfs *st)
+{
+    struct mount *mount = mount_current();
+    struct vmfs_info info;
+    int rc;
+
+    (void)path;
+    pthread_mutex_lock(&mount->lock);
+    rc = mount_failed(mount, "/", vmfs_get_info(mount->datastore.volume, &info));
+    pthread_mutex_unlock(&mount->lock);
+    if (rc != 0)
+        return rc;
+    memset(st, 0, sizeof(*st));
+    st->f_bsize = st->f_frsize = info.block_size;
+    st->f_blocks = info.blocks;
+    st->f_bfree = st->f_bavail = info.blocks_free;
+    st->f_files = info.files;
+    st->f_ffree = st->f_favail = info.files_free;
+    st->f_namemax = 127;
+    return 0;
+}
+
+/* One change of names. */
+static int change(const char *path, int (*call)(struct vmfs_volume *volume, const char *path))
+{
+    struct mount *mount = mount_current();
+    int rc;
+
+    pthread_mutex_lock(&mount->lock);
+    rc = mount_failed(mount, path, call(mount->datastore.volume, inside(path)));
+    pthread_mutex_unlock(&mount->lock);
+    return rc;
+}
+
+static int on_mkdir(const char *path, mode_t mode)
+{
+    (void)mode;
+    return change(path, vmfs_mkdir);
+}
+
+static int on_remove(const char *path)
+{
+    return change(path, vmfs_remove);
+}
+
+/* Replaces the target, as rename(2) does: with a moment in which neither is there. */
+static int on_rename(const char *from, const char *to, unsigned flags)
+{
+    struct mount *mount = mount_current();
+    struct vmfs_volume *volume = mount->datastore.volume;
+    struct vmfs_stat stat;
+    int rc = 0;
+
+    if (flags != 0)
+        return -EINVAL;
+    pthread_mutex_lock(&mount->lock);
+    if (vmfs_stat(volume, inside(from), &stat) == 0 && mount_is_open(mount, stat.address))
+        rc = -EBUSY;
+    else if (vmfs_stat(volume, inside(to), &stat) == 0)
+        rc = mount_failed(mount, to, vmfs_remove(volume, inside(to)));
+    if (rc == 0)
+        rc = mount_failed(mount, from, vmfs_rename(volume, inside(from), inside(to)));
+    pthread_mutex_unlock(&mount->lock);
+    return rc;
+}
+
+void mount_name_operations(struct fuse_operations *operations)
+{
+    operations->getattr = on_getattr;
+    operations->readdir = on_readdir;
+    operations->statfs = on_statfs;
+    operations->mkdir = on_mkdir;
+    operations->unlink = on_remove;
+    operations->rmdir = on_remove;
+    operations->rename = on_rename;
+}
