@@ -22,8 +22,9 @@ int command_mkfs(const struct options *options, const char *device)
     struct bdev *dev;
     int rc;
 
-    if (strcmp(options->fs_type, "vmfs5") != 0)
-        return complain("file system \"%s\": only vmfs5 can be made", options->fs_type);
+    if (strcmp(options->fs_type, "vmfs5") != 0 && strcmp(options->fs_type, "vmfs6") != 0)
+        return complain("file system \"%s\": vmfs5 and vmfs6 can be made", options->fs_type);
+    mkfs.version = strcmp(options->fs_type, "vmfs6") == 0 ? 6 : 5;
     rc = bdev_file_open(device, false, &dev);
     if (rc != 0)
         return complain("cannot open %s: %s", device, strerror(-rc));

@@ -15,7 +15,7 @@ static const char usage[] =
     "or, with --device, a path on that volume.\n"
     "\n"
     "Volumes:\n"
-    "  -C, --createfs vmfs5 DEVICE      make a file system on all of DEVICE (or an image file);\n"
+    "  -C, --createfs vmfs5|vmfs6 DEVICE  make a file system on all of DEVICE (or an image file);\n"
     "        -S, --setfsname LABEL      its label\n"
     "        -b, --blocksize SIZE       1m (default), 2m, 4m or 8m\n"
     "  -P, --queryfs TARGET             show size, space and version\n"

@@ -303,7 +303,9 @@ struct vmfs6_cluster_md {
     uint16_t free;
     uint16_t unknown;
     uint16_t affinity_count;
-    uint8_t unknown2[0x68 - 0x28];
+    uint8_t unknown2[0x30 - 0x28];
+    uint32_t version;
+    uint8_t unknown4[0x68 - 0x34];
     uint32_t type_data;
     uint8_t unknown3[0x7C - 0x6C];
     uint32_t next_free;

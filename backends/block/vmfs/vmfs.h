@@ -32,12 +32,13 @@ struct vmfs_file;
 struct vmfs_mkfs {
     const char *label;   /* at most 127 bytes */
     uint32_t block_size; /* bytes: 1, 2, 4 or 8 MiB; 0 = 1 MiB (VMFS-6: nothing else) */
+    unsigned version;    /* 5 or 6; 0 = 5 */
 };
 
 /*
- * Makes an empty VMFS-5 volume on all of the device, destroying what it holds. -EINVAL with
- * `error` set when the device is too small (274 MiB at least), too large (16 TiB at most) or the
- * label too long.
+ * Makes an empty volume on all of the device, destroying what it holds. -EINVAL with `error` set
+ * when the device is too small (274 MiB at least), too large (VMFS-5: 16 TiB at most) or the label
+ * too long.
  */
 int vmfs_mkfs(struct bdev *dev, const struct vmfs_mkfs *options, char error[VMFS_ERROR_MAX]);
 
