@@ -182,6 +182,27 @@ static int check_descriptor(struct checker *checker, uint64_t item, bool is_used
     return 0;
 }
 
+/* The count of free descriptors, which repairs above may have changed. */
+static void check_free_count(struct checker *checker, uint32_t number)
+{
+    struct vmfs_resource *fdc = &checker->volume->fdc;
+    struct vmfs_cluster cluster;
+    uint32_t counted = 0;
+    uint64_t offset;
+
+    if (cluster_read(checker->volume, fdc, number, &cluster, &offset) != 0)
+        return;
+    for (uint32_t i = 0; i < cluster.total; i++)
+        counted += cluster_bit(fdc, &cluster, i);
+    if (counted == cluster.free)
+        return;
+    report(checker, "%s cluster %u: counts %u free items, has %u", fdc->name, number, cluster.free,
+           counted);
+    cluster.free = counted;
+    if (checker->check->repair)
+        repaired(checker, cluster_write(checker->volume, fdc, &cluster, offset));
+}
+
 static int check_descriptors(struct checker *checker)
 {
     struct vmfs_volume *volume = checker->volume;
@@ -198,6 +219,7 @@ static int check_descriptors(struct checker *checker)
         for (uint32_t i = 0; i < cluster.total; i++)
             check_descriptor(checker, (uint64_t)n * volume->fdc.per_cluster + i,
                              !cluster_bit(&volume->fdc, &cluster, i));
+        check_free_count(checker, n);
     }
     return 0;
 }
@@ -317,17 +339,33 @@ static void check_bitmap(struct checker *checker, struct vmfs_resource *resource
     }
 }
 
+/* A slot whose own address is wrong would keep every writer out. */
+static void check_slot(struct checker *checker, struct vmfs_slot *slot, uint64_t address)
+{
+    if (slot->address == address &&
+        (slot->state == VMFS_SLOT_FREE || slot->state == VMFS_SLOT_IN_USE ||
+         slot->state == VMFS_SLOT_REPLAYED))
+        return;
+    report(checker, "heartbeat slot at 0x%llx says it is at 0x%llx, in state 0x%x",
+           (unsigned long long)address, (unsigned long long)slot->address, slot->state);
+    if (!checker->check->repair)
+        return;
+    *slot = (struct vmfs_slot){
+        .state = VMFS_SLOT_FREE, .address = address, .generation = slot->generation + 1};
+    repaired(checker, volume_write(checker->volume, address, slot, sizeof(*slot)));
+}
+
 /* Journal blocks belong to no file but to a heartbeat slot. */
-static int mark_journals(struct checker *checker)
+static int check_slots(struct checker *checker)
 {
     for (unsigned i = 0; i < checker->volume->slot_count; i++) {
+        uint64_t address = VMFS_SLOTS_OFFSET + (uint64_t)i * checker->volume->slot_stride;
         struct vmfs_slot slot;
-        int rc = volume_read(checker->volume,
-                             VMFS_SLOTS_OFFSET + (uint64_t)i * checker->volume->slot_stride, &slot,
-                             sizeof(slot));
+        int rc = volume_read(checker->volume, address, &slot, sizeof(slot));
 
         if (rc != 0)
             return rc;
+        check_slot(checker, &slot, address);
         /* Those of VMFS-6 lie in .jbc.sf. */
         if (slot.journal_address != 0 && checker->volume->format == VMFS_FORMAT_5)
             mark_address(checker, slot.journal_address, 0, 0);
@@ -348,7 +386,7 @@ static int run(struct checker *checker)
     if (inode_read(volume, VMFS_FD_SDD, &sdd) == 0 && (sdd.fd.mode & 040000) != 0)
         check_directory(checker, &sdd, 0);
     check_descriptors(checker);
-    rc = mark_journals(checker);
+    rc = check_slots(checker);
     if (rc != 0)
         return rc;
     check_bitmap(checker, &volume->fbb);

@@ -219,13 +219,14 @@ struct vmfs_lock {
 static_assert(offsetof(struct vmfs_lock, owner) == 0x28, "layout on disk");
 static_assert(sizeof(struct vmfs_lock) == VMFS_LOCK_SIZE, "layout on disk");
 
-#define VMFS_SLOTS_OFFSET 0x300000u
-#define VMFS5_SLOT_COUNT  2048u
-#define VMFS6_SLOT_COUNT  1024u /* one a metadata block */
-#define VMFS_SLOT_SIZE    512u
-#define VMFS_LEASE_MS     16000u /* silence after which a host is dead */
-#define VMFS_SLOT_FREE    0xABCDEF01u
-#define VMFS_SLOT_IN_USE  0xABCDEF02u
+#define VMFS_SLOTS_OFFSET  0x300000u
+#define VMFS5_SLOT_COUNT   2048u
+#define VMFS6_SLOT_COUNT   1024u /* one a metadata block */
+#define VMFS_SLOT_SIZE     512u
+#define VMFS_LEASE_MS      16000u /* silence after which a host is dead */
+#define VMFS_SLOT_FREE     0xABCDEF01u
+#define VMFS_SLOT_IN_USE   0xABCDEF02u
+#define VMFS_SLOT_REPLAYED 0xABCDEF03u /* another host mends after its owner */
 
 struct vmfs_slot {
     uint32_t state;

@@ -16,10 +16,12 @@
 
 #define MIB (1ull << 20)
 
+static unsigned version; /* of the volumes the tests make */
+
 static struct memory_bdev *make(uint64_t size, uint32_t block_size)
 {
     struct memory_bdev *memory = memory_bdev_new(size);
-    struct vmfs_mkfs options = {.label = "unit", .block_size = block_size};
+    struct vmfs_mkfs options = {.label = "unit", .block_size = block_size, .version = version};
     char error[VMFS_ERROR_MAX] = "";
 
     if (vmfs_mkfs(&memory->dev, &options, error) != 0)
@@ -29,10 +31,11 @@ static struct memory_bdev *make(uint64_t size, uint32_t block_size)
 
 static int try_open(struct memory_bdev *memory, unsigned flags, struct vmfs_volume **out)
 {
+    const struct vmfs_host host = {.lease_ms = 800}; /* others are watched for so long */
     struct bdev *dev = &memory->dev;
     char error[VMFS_ERROR_MAX] = "";
 
-    return vmfs_open(&dev, 1, flags, out, error);
+    return vmfs_open_as(&dev, 1, flags, &host, out, error);
 }
 
 static void assert_clean(struct vmfs_volume *volume)
@@ -76,7 +79,7 @@ static void test_block_sizes(void **state)
     static const uint32_t sizes[] = {1, 2, 4, 8};
 
     (void)state;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < (version == 6 ? 1 : 4); i++) {
         struct memory_bdev *memory = make(600 * MIB, (uint32_t)(sizes[i] * MIB));
         struct vmfs_volume *volume;
         struct vmfs_file *file;
@@ -187,11 +190,12 @@ static void test_full(void **state)
     memory_bdev_free(memory);
 }
 
-/* Above 256 GiB a file is mapped by two levels of pointer blocks. */
+/* Above 256 GiB (VMFS-6: 2.5 TiB) a file is mapped by two levels of pointer blocks. */
 static void test_double_indirect(void **state)
 {
     struct memory_bdev *memory = make(290 * MIB, 0);
-    const uint64_t gib = 1024 * MIB, places[] = {0, 255 * gib, 300 * gib + 512, 700 * gib - 512};
+    const uint64_t gib = (version == 6 ? 10 : 1) * 1024 * MIB;
+    const uint64_t places[] = {0, 255 * gib, 300 * gib + 512, 700 * gib - 512};
     struct vmfs_volume *volume;
     struct vmfs_file *file;
 
@@ -216,29 +220,15 @@ static void test_double_indirect(void **state)
     memory_bdev_free(memory);
 }
 
-/* Every damaged kind of metadata is an error, never silence. */
-static void test_damage(void **state)
-{
-    static const struct {
-        uint64_t offset; /* of the device */
-        uint8_t value;
-    } damages[] = {
-        {0x100000, 0},                        /* LVM magic */
-        {0x100004, 6},                        /* LVM version */
-        {0x100200 + 0x10, 2},                 /* volume state */
-        {0x100000 + 0x80600, 0},              /* PE not used */
-        {0x1100000 + 0x200000, 0},            /* superblock magic */
-        {0x1100000 + 0x200004, 30},           /* version */
-        {0x1100000 + 0x2000A3, 0x33},         /* block size */
-        {0x1100000 + 0x2000B1, 0x77},         /* owner */
-        {0x1100000 + 0x420000 + 0x1000, 0},   /* type of .fdc.sf's lock */
-        {0x1100000 + 0x420000 + 0x1004, 9},   /* its own address */
-        {0x1100000 + 0x420000 + 0x1204, 250}, /* generation: harmless to open */
-        {0x1100000 + 0x400000, 0},            /* resources per cluster */
-    };
+struct damage {
+    uint64_t offset; /* of the device */
+    uint8_t value;
+};
 
-    (void)state;
-    for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+/* Every damaged kind of metadata is an error, never silence. */
+static void damage_each(const struct damage *damages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         struct memory_bdev *memory = make(290 * MIB, 0);
         struct vmfs_volume *volume;
         int rc;
@@ -254,6 +244,58 @@ static void test_damage(void **state)
         }
         memory_bdev_free(memory);
     }
+}
+
+static void test_damage5(void **state)
+{
+    static const struct damage damages[] = {
+        {0x100000, 0},                        /* LVM magic */
+        {0x100004, 6},                        /* LVM version */
+        {0x100200 + 0x10, 2},                 /* volume state */
+        {0x100000 + 0x80600, 0},              /* PE not used */
+        {0x1100000 + 0x200000, 0},            /* superblock magic */
+        {0x1100000 + 0x200004, 30},           /* version */
+        {0x1100000 + 0x2000A3, 0x33},         /* block size */
+        {0x1100000 + 0x2000B1, 0x77},         /* owner */
+        {0x1100000 + 0x420000 + 0x1000, 0},   /* type of .fdc.sf's lock */
+        {0x1100000 + 0x420000 + 0x1004, 9},   /* its own address */
+        {0x1100000 + 0x420000 + 0x1204, 250}, /* generation: harmless to open */
+        {0x1100000 + 0x400000, 0},            /* resources per cluster */
+    };
+
+    (void)state;
+    damage_each(damages, sizeof(damages) / sizeof(damages[0]));
+}
+
+static void test_damage6(void **state)
+{
+    const uint64_t fd = 0x1100000 + 0x720000;
+    const struct damage damages[] = {
+        {0x100000, 0},                            /* LVM magic */
+        {0x1000CA, 0xFF},                         /* metadata alignment */
+        {0x101000 + 0x10, 2},                     /* volume state */
+        {0x100000 + 0x82000, 0},                  /* PE not used */
+        {0x1100000 + 0x200000, 0},                /* superblock magic */
+        {0x1100000 + 0x200134, 1},                /* metadata block */
+        {0x1100000 + 0x20013E, 3},                /* pointer block */
+        {0x1100000 + 0x300004 + 0x1000, 7},       /* a slot's own address */
+        {fd + 2 * 0x2000, 0},                     /* type of .fdc.sf's lock */
+        {fd + 2 * 0x2000 + 4, 9},                 /* its own address */
+        {fd + 2 * 0x2000 + 0x1064, 9},            /* its signature */
+        {fd + 2 * 0x2000 + 0x1004, 250},          /* its generation */
+        {0x1100000 + 0x700000, 7},                /* resources per cluster */
+        {0x1100000 + 0x700020, 0},                /* signature of .fdc.sf's header */
+        {0x1100000 + 0x710000, 0},                /* first cluster: type */
+        {0x1100000 + 0x711010, 0},                /* its signature */
+        {0x1100000 + 0x711018, 1},                /* its number */
+        {0x1100000 + 0x711080, 0xFF},             /* its bitmap */
+        {0x1100000 + 0x711022, 1},                /* its count of free items */
+        {0x1100000 + (24ull << 20), 2},           /* version of the root directory */
+        {0x1100000 + (24ull << 20) + 0x11002, 2}, /* type of its block of records */
+    };
+
+    (void)state;
+    damage_each(damages, sizeof(damages) / sizeof(damages[0]));
 }
 
 /* A device that fails at its nth transfer: an error each time, and a volume that can be mended. */
@@ -291,8 +333,9 @@ static void test_failing_device(void **state)
 static void test_foreign_host(void **state)
 {
     struct memory_bdev *memory = make(290 * MIB, 0);
-    struct vmfs_slot *slot = (struct vmfs_slot *)(memory->bytes + LVM_DATA_OFFSET +
-                                                  VMFS_SLOTS_OFFSET + 984 * VMFS_SLOT_SIZE);
+    uint32_t stride = version == 6 ? VMFS6_MD : VMFS_SLOT_SIZE;
+    struct vmfs_slot *slot =
+        (struct vmfs_slot *)(memory->bytes + LVM_DATA_OFFSET + VMFS_SLOTS_OFFSET + 984 * stride);
     struct vmfs_volume *volume;
 
     (void)state;
@@ -310,15 +353,36 @@ static void test_foreign_host(void **state)
     memory_bdev_free(memory);
 }
 
+static int version5(void **state)
+{
+    (void)state;
+    version = 5;
+    return 0;
+}
+
+static int version6(void **state)
+{
+    (void)state;
+    version = 6;
+    return 0;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest five[] = {
         cmocka_unit_test(test_addresses),    cmocka_unit_test(test_block_sizes),
         cmocka_unit_test(test_locks),        cmocka_unit_test(test_names),
         cmocka_unit_test(test_full),         cmocka_unit_test(test_double_indirect),
-        cmocka_unit_test(test_damage),       cmocka_unit_test(test_failing_device),
+        cmocka_unit_test(test_damage5),      cmocka_unit_test(test_failing_device),
         cmocka_unit_test(test_foreign_host),
     };
+    const struct CMUnitTest six[] = {
+        cmocka_unit_test(test_block_sizes),     cmocka_unit_test(test_locks),
+        cmocka_unit_test(test_names),           cmocka_unit_test(test_full),
+        cmocka_unit_test(test_double_indirect), cmocka_unit_test(test_damage6),
+        cmocka_unit_test(test_failing_device),  cmocka_unit_test(test_foreign_host),
+    };
+    int failed = cmocka_run_group_tests_name("VMFS-5", five, version5, NULL);
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + cmocka_run_group_tests_name("VMFS-6", six, version6, NULL);
 }
