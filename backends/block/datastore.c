@@ -206,6 +206,61 @@ static int on_vmfs_flush(struct store_file *file)
     return result(file->store, vmfs_flush(volume_of(file->store)));
 }
 
+static enum vmfs_allocation vmfs_allocation_of(enum store_allocation allocation)
+{
+    return allocation == STORE_THIN          ? VMFS_THIN
+           : allocation == STORE_ZEROEDTHICK ? VMFS_ZEROEDTHICK
+                                             : VMFS_EAGERTHICK;
+}
+
+static int on_vmfs_create(struct store *store, const char *path, const struct store_create *how,
+                          struct store_file **out)
+{
+    struct vmfs_store_file *file = calloc(1, sizeof(*file));
+    int rc;
+
+    if (file == NULL) {
+        snprintf(store->error, sizeof(store->error), "out of memory");
+        return -ENOMEM;
+    }
+    rc = vmfs_file_create(volume_of(store), path, how->length, vmfs_allocation_of(how->allocation),
+                          how->progress, how->context, &file->vmfs);
+    if (rc != 0) {
+        free(file);
+        return result(store, rc);
+    }
+    file->file.store = store;
+    file->file.length = how->length;
+    *out = &file->file;
+    return 0;
+}
+
+static int on_vmfs_resize(struct store_file *file, uint64_t length,
+                          enum store_allocation allocation)
+{
+    int rc;
+
+    if (length < file->length) {
+        snprintf(file->store->error, sizeof(file->store->error),
+                 "a file on VMFS is not made shorter");
+        return -EOPNOTSUPP;
+    }
+    rc = vmfs_file_extend(vmfs_of(file), length, vmfs_allocation_of(allocation), NULL, NULL);
+    if (rc == 0)
+        file->length = length;
+    return result(file->store, rc);
+}
+
+static int on_vmfs_remove(struct store *store, const char *path)
+{
+    return result(store, vmfs_remove(volume_of(store), path));
+}
+
+static int on_vmfs_rename(struct store *store, const char *from, const char *to)
+{
+    return result(store, vmfs_rename(volume_of(store), from, to));
+}
+
 static void on_vmfs_close_file(struct store_file *file)
 {
     vmfs_file_close(vmfs_of(file));
@@ -230,6 +285,10 @@ static const struct store_ops vmfs_store_ops = {
     .map = on_vmfs_map,
     .flush = on_vmfs_flush,
     .close_file = on_vmfs_close_file,
+    .create = on_vmfs_create,
+    .resize = on_vmfs_resize,
+    .remove = on_vmfs_remove,
+    .rename = on_vmfs_rename,
     .tick = on_vmfs_tick,
     .close = on_vmfs_close,
 };
@@ -241,6 +300,7 @@ int datastore_store(const struct datastore *datastore, struct store **out)
     if (store == NULL)
         return -ENOMEM;
     store->store.ops = &vmfs_store_ops;
+    store->store.closed_root = true;
     store->datastore = *datastore;
     *out = &store->store;
     return 0;

@@ -19,6 +19,22 @@ enum store_mode {
     STORE_WRITE, /* the only opener */
 };
 
+enum store_allocation {
+    STORE_THIN,        /* room when first written */
+    STORE_ZEROEDTHICK, /* room now, zeroed when first written */
+    STORE_EAGERTHICK,  /* room now, zeroed now */
+};
+
+/* Called between pieces of long work with bytes done and bytes in all. */
+typedef void (*store_progress)(void *context, uint64_t done, uint64_t total);
+
+struct store_create {
+    uint64_t length; /* bytes, read as zeros */
+    enum store_allocation allocation;
+    store_progress progress; /* may be NULL */
+    void *context;
+};
+
 /* Return 0 or a negative errno, with the store's `error` set. */
 struct store_ops {
     int (*open)(struct store *store, const char *path, enum store_mode mode,
@@ -28,12 +44,23 @@ struct store_ops {
     int (*map)(struct store_file *file, uint64_t offset, uint64_t most, struct bdev_extent *out);
     int (*flush)(struct store_file *file);
     void (*close_file)(struct store_file *file);
+    /* Makes a file and opens it as STORE_WRITE does. -EEXIST when the name is taken. */
+    int (*create)(struct store *store, const char *path, const struct store_create *how,
+                  struct store_file **out);
+    /*
+     * Makes a file opened with STORE_WRITE longer, by zeros allocated as asked, or shorter.
+     * -EOPNOTSUPP where a file cannot shrink. The new length is on stable storage after flush().
+     */
+    int (*resize)(struct store_file *file, uint64_t length, enum store_allocation allocation);
+    int (*remove)(struct store *store, const char *path);
+    int (*rename)(struct store *store, const char *from, const char *to);
     int (*tick)(struct store *store);
     void (*close)(struct store *store);
 };
 
 struct store {
     const struct store_ops *ops;
+    bool closed_root; /* paths start at a root of the store's own, no name leads out of it */
     char error[STORE_ERROR_MAX];
 };
 

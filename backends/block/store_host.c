@@ -111,6 +111,55 @@ static int host_flush(struct store_file *file)
     return rc == 0 ? 0 : fail(file->store, rc, "flush", host_of(file)->dev->name);
 }
 
+static int host_create(struct store *store, const char *path, const struct store_create *how,
+                       struct store_file **out)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), rc = 0;
+
+    if (fd < 0)
+        return fail(store, -errno, "create", path);
+    if (ftruncate(fd, (off_t)how->length) != 0)
+        rc = fail(store, -errno, "set the length", path);
+    else if (how->allocation != STORE_THIN && how->length > 0)
+        rc = -posix_fallocate(fd, 0, (off_t)how->length);
+    close(fd);
+    if (rc == 0 && how->progress != NULL)
+        how->progress(how->context, how->length, how->length);
+    if (rc == 0)
+        rc = host_open(store, path, STORE_WRITE, out);
+    else
+        fail(store, rc, "allocate", path);
+    if (rc != 0)
+        unlink(path);
+    return rc;
+}
+
+static int host_resize(struct store_file *file, uint64_t length, enum store_allocation allocation)
+{
+    struct bdev *dev = host_of(file)->dev;
+    int rc = ftruncate(dev->fd, (off_t)length) == 0 ? 0 : -errno;
+
+    if (rc == 0 && allocation != STORE_THIN && length > file->length)
+        rc = -posix_fallocate(dev->fd, (off_t)file->length, (off_t)(length - file->length));
+    if (rc != 0)
+        return fail(file->store, rc, "set the length", dev->name);
+    file->length = length;
+    dev->size = length / BDEV_SECTOR * BDEV_SECTOR;
+    return 0;
+}
+
+static int host_remove(struct store *store, const char *path)
+{
+    return unlink(path) == 0 ? 0 : fail(store, -errno, "remove", path);
+}
+
+static int host_rename(struct store *store, const char *from, const char *to)
+{
+    if (link(from, to) != 0)
+        return fail(store, -errno, "rename", to);
+    return host_remove(store, from);
+}
+
 static void host_close_file(struct store_file *file)
 {
     bdev_close(host_of(file)->dev);
@@ -129,6 +178,10 @@ static const struct store_ops host_ops = {
     .map = host_map,
     .flush = host_flush,
     .close_file = host_close_file,
+    .create = host_create,
+    .resize = host_resize,
+    .remove = host_remove,
+    .rename = host_rename,
     .close = host_close,
 };
 

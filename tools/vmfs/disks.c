@@ -62,14 +62,18 @@ static int make_descriptor(struct vmfs_volume *volume, const char *path,
                            const struct disk_names *names, uint64_t bytes, bool thin, uint32_t cid)
 {
     /* VMware's own IEEE company number and the two fixed bytes before it begin every disk's id. */
-    struct vmdk_new disk = {.sectors = bytes / VMDK_SECTOR,
-                            .flat_name = names->flat_name,
+    struct vmdk_extent extent = {.type = VMDK_EXTENT_VMFS, .sectors = bytes / VMDK_SECTOR};
+    struct vmdk_new disk = {.create_type = "vmfs",
+                            .sectors = bytes / VMDK_SECTOR,
+                            .extents = &extent,
+                            .extent_count = 1,
                             .thin = thin,
                             .uuid = {0x60, 0x00, 0xC2, 0x90},
                             .cid = cid};
     char text[4096];
     int length;
 
+    snprintf(extent.file, sizeof(extent.file), "%s", names->flat_name);
     if (getrandom(disk.uuid + 4, 12, 0) != 12)
         return complain("no random numbers: %s", strerror(errno));
     length = vmdk_descriptor_format(&disk, text, sizeof(text));
@@ -336,7 +340,7 @@ static int replace_descriptor(struct vmfs_volume *volume, const char *path, cons
 int command_extend(const struct options *options, const char *target)
 {
     struct progress progress = {.what = "allocating"};
-    struct vmdk_descriptor *descriptor = malloc(sizeof(*descriptor));
+    struct vmdk_descriptor *descriptor = calloc(1, sizeof(*descriptor));
     char text[8192], error[VMDK_ERROR_MAX];
     struct disk_names names;
     struct datastore datastore;
@@ -373,6 +377,7 @@ int command_extend(const struct options *options, const char *target)
     if (rc == 0)
         rc = replace_descriptor(datastore.volume, path, text, length);
     datastore_close(&datastore);
+    vmdk_descriptor_free(descriptor);
     free(descriptor);
     return rc;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* VMDK descriptors: parsing and writing. */
+/* VMDK descriptors: parsing. */
 #include "block/vmdk/descriptor.h"
+
+#include "block/vmdk/encoding.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,36 +107,62 @@ static bool parse_access(struct slice word, enum vmdk_access *out)
     return true;
 }
 
+static const struct {
+    const char *word;
+    enum vmdk_extent_type type;
+} extent_types[] = {
+    {"FLAT", VMDK_EXTENT_FLAT},
+    {"VMFS", VMDK_EXTENT_VMFS},
+    {"SPARSE", VMDK_EXTENT_SPARSE},
+    {"ZERO", VMDK_EXTENT_ZERO},
+    {"VMFSSPARSE", VMDK_EXTENT_VMFS_SPARSE},
+    {"SESPARSE", VMDK_EXTENT_SE_SPARSE},
+    {"VMFSRDM", VMDK_EXTENT_RDM},
+    {"VMFSRAW", VMDK_EXTENT_RAW},
+};
+
 static bool parse_type(struct slice word, enum vmdk_extent_type *out)
 {
-    static const struct {
-        const char *word;
-        enum vmdk_extent_type type;
-    } types[] = {
-        {"FLAT", VMDK_EXTENT_FLAT},        {"VMFS", VMDK_EXTENT_VMFS},
-        {"SPARSE", VMDK_EXTENT_SPARSE},    {"ZERO", VMDK_EXTENT_ZERO},
-        {"VMFSSPARSE", VMDK_EXTENT_OTHER}, {"SESPARSE", VMDK_EXTENT_OTHER},
-        {"VMFSRDM", VMDK_EXTENT_OTHER},    {"VMFSRAW", VMDK_EXTENT_OTHER},
-    };
-
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (slice_is(word, types[i].word)) {
-            *out = types[i].type;
+    for (size_t i = 0; i < sizeof(extent_types) / sizeof(extent_types[0]); i++) {
+        if (slice_is(word, extent_types[i].word)) {
+            *out = extent_types[i].type;
             return true;
         }
     }
     return false;
 }
 
+const char *vmdk_extent_word(enum vmdk_extent_type type)
+{
+    return extent_types[type].word;
+}
+
+/* Room for one more extent. */
+static bool extents_reserve(struct vmdk_descriptor *out)
+{
+    struct vmdk_extent *more;
+
+    if ((out->extent_count & (out->extent_count - 1)) != 0)
+        return true;
+    more = realloc(out->extents,
+                   (out->extent_count == 0 ? 1 : 2 * (size_t)out->extent_count) * sizeof(*more));
+    if (more != NULL)
+        out->extents = more;
+    return more != NULL;
+}
+
 /* The words after the access word of an extent line. NULL, or what is wrong. */
 static const char *parse_extent(struct slice line, enum vmdk_access access,
                                 struct vmdk_descriptor *out)
 {
-    struct vmdk_extent *extent = &out->extents[out->extent_count];
+    struct vmdk_extent *extent;
     struct slice word;
 
     if (out->extent_count == VMDK_MAX_EXTENTS)
         return "too many extents";
+    if (!extents_reserve(out))
+        return "out of memory";
+    extent = &out->extents[out->extent_count];
     memset(extent, 0, sizeof(*extent));
     extent->access = access;
     if (!parse_number(next_word(&line), 10, VMDK_MAX_SECTORS, &extent->sectors))
@@ -188,6 +216,12 @@ static const char *parse_key(struct slice key, struct slice value, struct vmdk_d
     } else if (slice_is(key, "changeTrackPath")) {
         if (!copy_value(value, out->change_track, sizeof(out->change_track)))
             return "changeTrackPath is too long";
+    } else if (slice_is(key, "ddb.adapterType")) {
+        if (!copy_value(value, out->adapter, sizeof(out->adapter)))
+            return "ddb.adapterType is too long";
+    } else if (slice_is(key, "ddb.virtualHWVersion")) {
+        if (!copy_value(value, out->hw_version, sizeof(out->hw_version)))
+            return "ddb.virtualHWVersion is too long";
     } else if (slice_is(key, "ddb.thinProvisioned")) {
         out->thin = copy_value(value, small, sizeof(small)) && strcmp(small, "1") == 0;
     }
@@ -214,21 +248,52 @@ static const char *parse_line(struct slice line, struct vmdk_descriptor *out, bo
     return parse_key(trim(key), trim(value), out, has_cid);
 }
 
-int vmdk_descriptor_parse(const char *text, size_t length, struct vmdk_descriptor *out,
-                          char error[VMDK_ERROR_MAX])
+/* What makes a text no descriptor of a disk; NULL when nothing is missing. */
+static const char *missing(const struct vmdk_descriptor *d, bool has_cid)
 {
-    const char *end, *wrong = NULL;
+    return d->version == 0          ? "no version"
+           : !has_cid               ? "no CID"
+           : d->create_type[0] == 0 ? "no createType"
+           : d->extent_count == 0   ? "no extent"
+           : d->sectors == 0        ? "no sectors"
+                                    : NULL;
+}
+
+/* Makes a name UTF-8, in place; a byte order or characters of another encoding are an error. */
+static int name_to_utf8(const char *encoding, char name[VMDK_NAME_MAX + 1])
+{
+    char utf8[VMDK_NAME_MAX + 1];
+    int rc = encoding_to_utf8(encoding, name, utf8, sizeof(utf8));
+
+    if (rc == 0)
+        strcpy(name, utf8);
+    return rc;
+}
+
+static int names_to_utf8(struct vmdk_descriptor *d, char error[VMDK_ERROR_MAX])
+{
+    int rc = name_to_utf8(d->encoding, d->parent_hint);
+
+    if (rc == 0)
+        rc = name_to_utf8(d->encoding, d->change_track);
+    for (unsigned i = 0; i < d->extent_count && rc == 0; i++)
+        rc = name_to_utf8(d->encoding, d->extents[i].file);
+    if (rc != 0)
+        snprintf(error, VMDK_ERROR_MAX,
+                 rc == -EINVAL ? "the descriptor's encoding \"%s\" is not known here"
+                               : "a name is not in the descriptor's encoding \"%s\"",
+                 d->encoding[0] == '\0' ? "UTF-8" : d->encoding);
+    return rc == 0 ? 0 : -EINVAL;
+}
+
+/* Every line up to the first NUL. */
+static int parse_lines(const char *text, size_t length, struct vmdk_descriptor *out,
+                       char error[VMDK_ERROR_MAX])
+{
+    const char *end = memchr(text, '\0', length), *wrong = NULL;
     bool has_cid = false;
     unsigned number = 0;
 
-    memset(out, 0, sizeof(*out));
-    out->parent_cid = VMDK_CID_NO_PARENT;
-    if (length > VMDK_DESCRIPTOR_MAX) {
-        snprintf(error, VMDK_ERROR_MAX, "a descriptor of %zu bytes; at most %u are read", length,
-                 VMDK_DESCRIPTOR_MAX);
-        return -EINVAL;
-    }
-    end = memchr(text, '\0', length);
     if (end == NULL)
         end = text + length;
     while (text < end && wrong == NULL) {
@@ -243,12 +308,7 @@ int vmdk_descriptor_parse(const char *text, size_t length, struct vmdk_descripto
         snprintf(error, VMDK_ERROR_MAX, "descriptor line %u: %s", number, wrong);
         return -EINVAL;
     }
-    wrong = out->version == 0          ? "no version"
-            : !has_cid                 ? "no CID"
-            : out->create_type[0] == 0 ? "no createType"
-            : out->extent_count == 0   ? "no extent"
-            : out->sectors == 0        ? "no sectors"
-                                       : NULL;
+    wrong = missing(out, has_cid);
     if (wrong != NULL) {
         snprintf(error, VMDK_ERROR_MAX, "not a complete VMDK descriptor: %s", wrong);
         return -EINVAL;
@@ -256,89 +316,29 @@ int vmdk_descriptor_parse(const char *text, size_t length, struct vmdk_descripto
     return 0;
 }
 
-/* Cylinders, heads and sectors as ESXi computes them for SCSI disks. */
-static void geometry(uint64_t sectors, uint64_t *cylinders, unsigned *heads, unsigned *per_track)
+int vmdk_descriptor_parse(const char *text, size_t length, struct vmdk_descriptor *out,
+                          char error[VMDK_ERROR_MAX])
 {
-    const uint64_t gib = 1ull << 21;
+    int rc;
 
-    *heads = sectors < gib ? 64 : sectors < 2 * gib ? 128 : 255;
-    *per_track = sectors < 2 * gib ? 32 : 63;
-    *cylinders = sectors / (*heads * *per_track);
-    if (*cylinders > 65535)
-        *cylinders = 65535;
-    if (*cylinders == 0)
-        *cylinders = 1;
-}
-
-static void format_uuid(const uint8_t uuid[16], char out[49])
-{
-    for (int i = 0; i < 16; i++)
-        snprintf(out + i * 3, 4, "%02x%c", uuid[i], i == 7 ? '-' : ' ');
-    out[47] = '\0';
-}
-
-int vmdk_descriptor_format(const struct vmdk_new *disk, char *text, size_t size)
-{
-    unsigned heads, per_track;
-    uint64_t cylinders;
-    char uuid[49];
-    int n;
-
-    geometry(disk->sectors, &cylinders, &heads, &per_track);
-    format_uuid(disk->uuid, uuid);
-    n = snprintf(text, size,
-                 "# Disk DescriptorFile\n"
-                 "version=1\n"
-                 "encoding=\"UTF-8\"\n"
-                 "CID=%08x\n"
-                 "parentCID=ffffffff\n"
-                 "isNativeSnapshot=\"no\"\n"
-                 "createType=\"vmfs\"\n"
-                 "\n"
-                 "# Extent description\n"
-                 "RW %llu VMFS \"%s\"\n"
-                 "\n"
-                 "# The Disk Data Base\n"
-                 "#DDB\n"
-                 "\n"
-                 "ddb.adapterType = \"lsilogic\"\n"
-                 "ddb.geometry.cylinders = \"%llu\"\n"
-                 "ddb.geometry.heads = \"%u\"\n"
-                 "ddb.geometry.sectors = \"%u\"\n"
-                 "ddb.longContentID = \"%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x%08x\"\n"
-                 "%s"
-                 "ddb.uuid = \"%s\"\n"
-                 "ddb.virtualHWVersion = \"8\"\n",
-                 disk->cid, (unsigned long long)disk->sectors, disk->flat_name,
-                 (unsigned long long)cylinders, heads, per_track, disk->uuid[15], disk->uuid[14],
-                 disk->uuid[13], disk->uuid[12], disk->uuid[11], disk->uuid[10], disk->uuid[9],
-                 disk->uuid[8], disk->uuid[7], disk->uuid[6], disk->uuid[5], disk->uuid[4],
-                 disk->cid, disk->thin ? "ddb.thinProvisioned = \"1\"\n" : "", uuid);
-    return n < 0 || (size_t)n >= size ? -ENOSPC : n;
-}
-
-int vmdk_descriptor_replace(char *text, size_t length, size_t size, const char *key,
-                            const char *line)
-{
-    size_t key_length = strlen(key), line_length = strlen(line);
-
-    for (size_t at = 0; at < length;) {
-        const char *newline = memchr(text + at, '\n', length - at);
-        size_t end = newline == NULL ? length : (size_t)(newline - text);
-        size_t after = at + key_length;
-
-        if (end - at > key_length && strncasecmp(text + at, key, key_length) == 0) {
-            while (after < end && is_space(text[after]))
-                after++;
-            if (after < end && text[after] == '=') {
-                if (length - (end - at) + line_length > size)
-                    return -ENOSPC;
-                memmove(text + at + line_length, text + end, length - end);
-                memcpy(text + at, line, line_length);
-                return (int)(length - (end - at) + line_length);
-            }
-        }
-        at = end + 1;
+    memset(out, 0, sizeof(*out));
+    out->parent_cid = VMDK_CID_NO_PARENT;
+    if (length > VMDK_DESCRIPTOR_MAX) {
+        snprintf(error, VMDK_ERROR_MAX, "a descriptor of %zu bytes; at most %u are read", length,
+                 VMDK_DESCRIPTOR_MAX);
+        return -EINVAL;
     }
-    return -ENOENT;
+    rc = parse_lines(text, length, out, error);
+    if (rc == 0)
+        rc = names_to_utf8(out, error);
+    if (rc != 0)
+        vmdk_descriptor_free(out);
+    return rc;
+}
+
+void vmdk_descriptor_free(struct vmdk_descriptor *descriptor)
+{
+    free(descriptor->extents);
+    descriptor->extents = NULL;
+    descriptor->extent_count = 0;
 }

@@ -23,5 +23,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (sectors != descriptor.sectors)
         abort();
+    vmdk_descriptor_free(&descriptor);
     return 0;
 }

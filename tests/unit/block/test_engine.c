@@ -27,8 +27,14 @@ static uint8_t *model; /* what the disk should hold */
 
 static int make_volume(void **state)
 {
-    struct vmdk_new new_disk = {
-        .sectors = DISK_SIZE / 512, .flat_name = "x-flat.vmdk", .thin = true, .cid = 0xFFFFFFFE};
+    struct vmdk_extent extent = {
+        .type = VMDK_EXTENT_VMFS, .sectors = DISK_SIZE / 512, .file = "x-flat.vmdk"};
+    struct vmdk_new new_disk = {.create_type = "vmfs",
+                                .extents = &extent,
+                                .extent_count = 1,
+                                .sectors = DISK_SIZE / 512,
+                                .thin = true,
+                                .cid = 0xFFFFFFFE};
     char text[2048], error[VMFS_ERROR_MAX];
     const char *paths[] = {image};
     struct datastore store;
