@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compiled to assembly only: struct offsets for the .S files, picked out by rules.mk. */
 #include "domain.h"
+#include "counters.h"
 #include "arch/current.h"
 
 #define EMIT(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" ::"i"((long)(value)))
@@ -38,6 +39,13 @@ void emit_offsets(void)
     EMIT(V_CR3_KERNEL, offsetof(struct vcpu, arch.cr3_kernel));
     EMIT(V_CR3_USER, offsetof(struct vcpu, arch.cr3_user));
     EMIT(V_SYSCALL_CALLBACK, offsetof(struct vcpu, arch.syscall_callback));
+    EMIT(V_TRAPS, offsetof(struct vcpu, arch.traps));
+    EMIT(GATE_SIZE, sizeof(struct trap_gate));
+    EMIT(GATE_ADDRESS, offsetof(struct trap_gate, address));
+    EMIT(GATE_FLAGS, offsetof(struct trap_gate, flags));
+    EMIT(VI_CR2, offsetof(struct vcpu_info, arch.cr2));
+    EMIT(COUNTER_GUEST_PAGE_FAULTS, offsetof(struct counters, value[COUNTER_guest_page_faults]));
+    EMIT(COUNTER_GUEST_EXCEPTIONS, offsetof(struct counters, value[COUNTER_guest_exceptions]));
     EMIT(VCPU_KERNEL_MODE, VCPU_KERNEL_MODE);
     EMIT(VCPU_SYSCALL_MASKS, VCPU_SYSCALL_MASKS);
 }

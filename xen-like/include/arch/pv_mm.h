@@ -72,10 +72,6 @@ void page_put_table(struct vcpu *v, struct page_info *pg);
 /* Finishes what page_put_table left over; -ERESTART_HYPERCALL when it needs more time. */
 int deferred_put_run(struct vcpu *v);
 
-/* One L1 entry's claims on the frame it maps. `owner`: whose frames it may map. 0, -EINVAL, -EPERM,
- * -EBUSY. */
-int l1e_get(uint64_t l1e, struct domain *mapper, struct domain *owner);
-void l1e_put(uint64_t l1e, struct domain *mapper);
 /*
  * The entry as the CPU shall see it. Guests read entries as we stored them and write them back: one
  * that carries our mark is still the kernel's, although U is set in it.

@@ -38,6 +38,8 @@ void trap_from_hypervisor(struct regs *regs);
 void pv_deliver_event(struct regs *regs);
 void pv_failsafe(struct regs *regs);
 void pv_syscall_fault(void);
+/* The current domain's frame of a trap cannot be written at `sp`: it crashes. For the assembly. */
+void pv_trap_stack_fault(uint64_t sp);
 void pv_user_syscall(struct regs *regs);
 void pv_syscall32(struct regs *regs);
 

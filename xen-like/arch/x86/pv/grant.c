@@ -4,6 +4,7 @@
 #include "arch/paging.h"
 #include "arch/tlb.h"
 #include "arch/pv_mm.h"
+#include "l1.h"
 #include "grant.h"
 #include "guest.h"
 
@@ -27,11 +28,6 @@ static uint64_t *find_slot(uint64_t host_addr, unsigned int flags, struct page_i
             return NULL;
     }
     return page_get_l1(*pt, v->domain) ? slot : NULL;
-}
-
-static bool entry_exchange(uint64_t *slot, uint64_t *old, uint64_t val)
-{
-    return __atomic_compare_exchange_n(slot, old, val, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 int arch_grant_map(uint64_t host_addr, mfn_t mfn, unsigned int flags)

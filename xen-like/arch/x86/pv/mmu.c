@@ -5,7 +5,7 @@
 #include "arch/cpu.h"
 #include "console.h"
 #include "guest.h"
-#include "fast.h"
+#include "l1.h"
 #include "hypercall.h"
 
 /*
@@ -46,7 +46,13 @@ static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner,
     int rc = -EINVAL;
     if (likely(type >= (PGT_L1 | PGT_VALIDATED) && type <= (PGT_L4 | PGT_VALIDATED)) &&
         likely(fast_type_get(pt, type & PGT_TYPE) == 0)) {
-        rc = pt_update(current, pt, (ptr & (PAGE_SIZE - 1)) >> 3, val, owner, keep_ad);
+        unsigned int index = (ptr & (PAGE_SIZE - 1)) >> 3;
+
+        if (likely(type == (PGT_L1 | PGT_VALIDATED)))
+            rc = l1_update(page_owner(pt), (uint64_t *)page_to_virt(pt) + index, val, owner,
+                           keep_ad);
+        else
+            rc = pt_update(current, pt, index, val, owner, keep_ad);
         fast_type_put(pt);
     } else if (page_type_get(pt, PGT_WRITABLE, false) == 0) {
         /* Not a page table (yet): plain memory, written with the same call. */

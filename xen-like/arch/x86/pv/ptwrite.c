@@ -11,6 +11,9 @@
 #include "guest.h"
 #include "lib/string.h"
 
+#define INSN_MOV  0x89
+#define INSN_XCHG 0x87
+
 enum pt_op { OP_MOV, OP_XCHG, OP_LOGIC, OP_BIT, OP_CMPXCHG, OP_XADD };
 
 struct pt_insn {
@@ -229,6 +232,36 @@ static bool execute(const struct pt_insn *in, uint64_t old, struct regs *r, uint
     return false;
 }
 
+static void store_done(struct regs *regs)
+{
+    COUNT(page_table_stores_emulated);
+    regs->vector = 0; /* leave by iret */
+}
+
+/*
+ * The two that kernels mostly use, mov and xchg of a 64-bit register and a whole entry. False when
+ * it is another; otherwise *rc is pt_update_if's.
+ */
+static bool emulate_whole_entry(const uint8_t *insn, struct page_info *pt, uint64_t *slot,
+                                struct regs *regs, int *rc)
+{
+    unsigned int m;
+
+    if ((insn[0] & 0xf8) != 0x48 || (insn[1] != INSN_MOV && insn[1] != INSN_XCHG) ||
+        !(m = modrm_length(insn + 2)))
+        return false;
+    uint64_t *reg = reg_by_number(regs, (insn[2] >> 3 & 7) | (insn[0] & 4) << 1);
+    uint64_t old = READ_ONCE(*slot);
+
+    *rc = pt_update_if(pt, slot, old, *reg);
+    if (*rc)
+        return true;
+    if (insn[1] == INSN_XCHG)
+        *reg = old;
+    regs->rip += 2 + m;
+    return true;
+}
+
 /* Does the store at `va` to the L1 table `pt`, of which a type use is held. */
 static bool emulate_store(uint64_t va, struct page_info *pt, struct regs *regs)
 {
@@ -236,16 +269,22 @@ static bool emulate_store(uint64_t va, struct page_info *pt, struct regs *regs)
     struct pt_insn in;
     uint8_t insn[INSN_BUFFER + 4] = {0}; /* an immediate may be looked for past the end */
     unsigned int n = insn_fetch(regs->rip, insn), shift = (va & 7) * 8;
+    uint64_t *slot = (uint64_t *)((char *)page_to_virt(pt) + (va & (PAGE_SIZE - 1) & ~7ul));
+    int rc;
+    if (likely(n == INSN_MAX && shift == 0) && emulate_whole_entry(insn, pt, slot, regs, &rc)) {
+        if (rc == 0)
+            store_done(regs);
+        return rc == 0 || rc == -EAGAIN;
+    }
     if (!decode(insn, n, regs, &in) || (va & 7) + in.size > 8)
         return false;
 
-    uint64_t *slot = (uint64_t *)((char *)page_to_virt(pt) + (va & (PAGE_SIZE - 1) & ~7ul));
     uint64_t mask = in.size == 8 ? ~0ul : (1ul << in.size * 8) - 1;
     uint64_t old = READ_ONCE(*slot), val, reg_after;
     if (!execute(&in, old >> shift & mask, regs, &val, &reg_after))
         return false;
     uint64_t whole = (old & ~(mask << shift)) | (val & mask) << shift;
-    int rc = pt_update_if(pt, slot, old, whole);
+    rc = pt_update_if(pt, slot, old, whole);
     if (rc) {
         regs->rax = rax;
         regs->rflags = rflags;
@@ -253,9 +292,8 @@ static bool emulate_store(uint64_t va, struct page_info *pt, struct regs *regs)
     }
     if (in.reg && (in.op == OP_XCHG || in.op == OP_XADD))
         *in.reg = reg_after;
-    COUNT(page_table_stores_emulated);
     regs->rip += in.length;
-    regs->vector = 0;
+    store_done(regs);
     return true;
 }
 

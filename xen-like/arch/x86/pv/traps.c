@@ -30,8 +30,13 @@ struct bounce {
     uint32_t error;
 };
 
+void pv_trap_stack_fault(uint64_t sp)
+{
+    domain_crash(current->domain, "no usable kernel stack at %#lx for a trap\n", sp);
+}
+
 /* Builds the frame on the guest kernel's stack and redirects `regs` to it. Crashes the domain when
- * it cannot. */
+ * it cannot. Page faults mostly go by entry_fault.S. */
 static void bounce_to_kernel(struct vcpu *v, struct regs *regs, const struct bounce *b)
 {
     uint64_t frame[12], sp, mask = v->vcpu_info->evtchn_upcall_mask;
@@ -64,7 +69,7 @@ static void bounce_to_kernel(struct vcpu *v, struct regs *regs, const struct bou
     frame[n++] = regs->ss & 0xffff;
     sp -= n * 8;
     if (guest_write(sp, frame, n * 8)) {
-        domain_crash(v->domain, "no usable kernel stack at %#lx for a trap\n", sp);
+        pv_trap_stack_fault(sp);
         return;
     }
     regs->rip = b->rip;

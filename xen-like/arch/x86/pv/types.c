@@ -6,59 +6,13 @@
 #include "arch/smp.h"
 #include "console.h"
 #include "fast.h"
+#include "l1.h"
 #include "hypercall.h"
 #include "lib/string.h"
 
 uint64_t paddr_mask_invalid;
 
 #define TABLE_FLAGS_REFUSED (PTE_PS | PTE_G | PTE_PWT | PTE_PCD | (0x7fful << 52))
-#define L1_FLAGS_REFUSED    (PTE_GRANT | (0xful << 59))
-
-static bool caching_flags(uint64_t l1e)
-{
-    return l1e & (PTE_PWT | PTE_PCD | PTE_PAT);
-}
-
-int l1e_get(uint64_t l1e, struct domain *mapper, struct domain *owner)
-{
-    if (unlikely(l1e & (L1_FLAGS_REFUSED | paddr_mask_invalid)))
-        return -EINVAL;
-    mfn_t mfn = paddr_to_mfn(l1e & PTE_ADDR);
-    if (unlikely(!mfn_valid(mfn)))
-        return rangeset_contains(mapper->iomem, mfn.n, mfn.n) ? 0 : -EPERM;
-    struct page_info *pg = mfn_to_page(mfn);
-    if (unlikely(caching_flags(l1e) && !mapper->is_control))
-        return -EINVAL;
-    if (unlikely(!fast_page_get(pg, owner)))
-        return -EINVAL;
-    if (unlikely(mapper != owner))
-        page_flag_set(pg, PGF_FOREIGN);
-    if ((l1e & PTE_W) && unlikely(fast_type_get(pg, PGT_WRITABLE))) {
-        fast_page_put(pg);
-        return -EBUSY; /* in use as a table or descriptors */
-    }
-    return 0;
-}
-
-void l1e_put(uint64_t l1e, struct domain *mapper)
-{
-    if (!(l1e & PTE_P))
-        return;
-    mfn_t mfn = paddr_to_mfn(l1e & PTE_ADDR);
-    if (unlikely(!mfn_valid(mfn)))
-        return;
-    if (unlikely(l1e & PTE_GRANT)) {
-        if (!mapper->is_dying && !mapper->is_shut_down)
-            domain_crash(mapper,
-                         "a granted page was unmapped other than by GNTTABOP_unmap (MFN %#lx)\n",
-                         mfn.n);
-        return;
-    }
-    struct page_info *pg = mfn_to_page(mfn);
-    if (l1e & PTE_W)
-        fast_type_put(pg);
-    fast_page_put(pg);
-}
 
 /* --- claims of an L2..L4 entry: a table one level down --- */
 
@@ -116,6 +70,14 @@ void pv_fill_l4(struct domain *d, uint64_t *l4)
     l4[HV_SLOT_PERDOMAIN] = virt_to_paddr(d->arch.perdomain_l3) | PTE_P | PTE_W | PTE_A;
 }
 
+#define GROUP 8 /* entries of a cache line */
+
+/* Most of a young table is empty: a line of it at a time. */
+static bool is_empty_group(const uint64_t *e)
+{
+    return !((e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) & PTE_P);
+}
+
 /* Takes the claims of entries from n_validated on. On return n_validated says how many hold. */
 static int validate_table(struct page_info *pg, unsigned int level, bool preempt)
 {
@@ -125,6 +87,10 @@ static int validate_table(struct page_info *pg, unsigned int level, bool preempt
     int rc = 0;
 
     for (i = pg->n_validated; i < PT_ENTRIES; i++) {
+        if (i % GROUP == 0 && is_empty_group(&table[i])) {
+            i += GROUP - 1;
+            continue;
+        }
         uint64_t e = table[i];
         if (is_hv_slot(level, i) || !(e & PTE_P))
             continue;
@@ -160,6 +126,10 @@ static int devalidate_table(struct page_info *pg, unsigned int level, bool preem
     uint64_t *table = page_to_virt(pg);
 
     for (unsigned int i = pg->n_validated; i-- > 0;) {
+        if (i % GROUP == GROUP - 1 && is_empty_group(&table[i - (GROUP - 1)])) {
+            i -= GROUP - 1;
+            continue;
+        }
         uint64_t e = table[i];
         if (is_hv_slot(level, i) || !(e & PTE_P))
             continue;

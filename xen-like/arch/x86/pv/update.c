@@ -6,46 +6,13 @@
 #include "arch/protect.h"
 #include "arch/trap.h"
 #include "console.h"
+#include "l1.h"
 
-static bool entry_exchange(uint64_t *slot, uint64_t *old, uint64_t val)
+void l1e_grant_lost(struct domain *mapper, mfn_t mfn)
 {
-    return __atomic_compare_exchange_n(slot, old, val, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
-/* Both present, same frame, same write permission: the claims stay. */
-static bool only_flags_change(uint64_t old, uint64_t val)
-{
-    return (val & PTE_P) && ((old ^ val) & (PTE_ADDR | PTE_P | PTE_W)) == 0 &&
-           !((old | val) & PTE_GRANT) &&
-           !(val & (paddr_mask_invalid | (0xful << 59) | PTE_PWT | PTE_PCD | PTE_PAT));
-}
-
-/* Another vCPU may change the entry at the same time, and the CPU its A and D bits: each entry is
- * taken out by whoever exchanges it, with its claims. */
-static int update_l1(struct domain *d, uint64_t *slot, uint64_t val, struct domain *owner,
-                     bool keep_ad)
-{
-    uint64_t old = READ_ONCE(*slot);
-
-    if (val & PTE_P) {
-        if (only_flags_change(old, val)) {
-            uint64_t same = l1e_adjust(val) | (keep_ad ? old & (PTE_A | PTE_D) : 0);
-
-            if (likely(entry_exchange(slot, &old, same)))
-                return 0;
-        }
-        int rc = l1e_get(val, d, owner);
-        if (unlikely(rc))
-            return rc;
-        val = l1e_adjust(val);
-    }
-    if (keep_ad && (val & PTE_P))
-        while (!entry_exchange(slot, &old, val | (old & (PTE_A | PTE_D))))
-            ;
-    else
-        old = __atomic_exchange_n(slot, val, __ATOMIC_SEQ_CST);
-    l1e_put(old, d);
-    return 0;
+    if (!mapper->is_dying && !mapper->is_shut_down)
+        domain_crash(
+            mapper, "a granted page was unmapped other than by GNTTABOP_unmap (MFN %#lx)\n", mfn.n);
 }
 
 static int update_table(struct vcpu *v, struct domain *d, uint64_t *slot, uint64_t val,
@@ -105,7 +72,7 @@ int pt_update(struct vcpu *v, struct page_info *pt, unsigned int index, uint64_t
     struct domain *d = page_owner(pt); /* its table, its claims, whoever asks */
 
     if (likely(level == 1))
-        return update_l1(d, slot, val, owner, keep_ad);
+        return l1_update(d, slot, val, owner, keep_ad);
     if (unlikely(level < 2 || level > 4))
         return -EINVAL;
     if (level == 4 && index >= HV_SLOT_FIRST && index <= HV_SLOT_LAST)
