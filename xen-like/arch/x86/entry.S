@@ -17,7 +17,7 @@
  * Interrupts are off throughout. While a guest's kernel runs, GS_BASE is the kernel's and KERNEL_GS_BASE the user's;
  * changing the mode swaps them and loads the other CR3.
  */
-#include "arch/entry_macros.h"
+#include "arch/entry_macros.inc"
 
     .section .text.entry, "ax"
     .globl data_selector

@@ -5,7 +5,7 @@
  * on its stack. What may be ours (stores to page tables, the LDT's window, a misread SMAP), other tables to come back
  * to (XPTI) and traced machines take the long way, with nothing changed: arch/x86/trap.c, arch/x86/pv/traps.c.
  */
-#include "arch/entry_macros.h"
+#include "arch/entry_macros.inc"
 
 #define FRAME 64
 #define PF_USER 4
