@@ -153,6 +153,7 @@ long_way:
 
 no_stack:
     CLAC
+    cld                            /* the guest's may be set */
     pop %r11
     pop %rax
     mov %rdx, CI_SCRATCH + 64(%rsp)
