@@ -261,6 +261,11 @@ static int on_vmfs_rename(struct store *store, const char *from, const char *to)
     return result(store, vmfs_rename(volume_of(store), from, to));
 }
 
+static int on_vmfs_discard(struct store_file *file, uint64_t offset, uint64_t length)
+{
+    return result(file->store, vmfs_file_discard(vmfs_of(file), offset, length));
+}
+
 static void on_vmfs_close_file(struct store_file *file)
 {
     vmfs_file_close(vmfs_of(file));
@@ -284,6 +289,7 @@ static const struct store_ops vmfs_store_ops = {
     .write = on_vmfs_write,
     .map = on_vmfs_map,
     .flush = on_vmfs_flush,
+    .discard = on_vmfs_discard,
     .close_file = on_vmfs_close_file,
     .create = on_vmfs_create,
     .resize = on_vmfs_resize,

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 static int check_range(struct disk *disk, uint64_t offset, uint64_t length)
 {
@@ -50,6 +52,17 @@ int disk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_exte
 int disk_flush(struct disk *disk)
 {
     return disk->read_only ? 0 : disk->ops->flush(disk);
+}
+
+int disk_discard(struct disk *disk, uint64_t offset, uint64_t length)
+{
+    int rc = check_range(disk, offset, length);
+
+    if (rc == 0 && disk->read_only)
+        rc = -EROFS;
+    if (rc == 0 && (disk->ops->discard == NULL || disk->discard_unit == 0))
+        rc = -EOPNOTSUPP;
+    return rc != 0 ? rc : disk->ops->discard(disk, offset, length);
 }
 
 int disk_tick(struct disk *disk)
@@ -107,6 +120,22 @@ static int raw_flush(struct disk *disk)
     return raw_result(disk, "flush", bdev_flush(raw_of(disk)->dev));
 }
 
+static int raw_discard(struct disk *disk, uint64_t offset, uint64_t length)
+{
+    return raw_result(disk, "discard", bdev_discard(raw_of(disk)->dev, offset, length));
+}
+
+/* A device or file that has grown makes the disk larger; it never shrinks under a guest. */
+static int raw_tick(struct disk *disk)
+{
+    struct bdev *dev = raw_of(disk)->dev;
+    off_t end = dev->fd < 0 ? -1 : lseek(dev->fd, 0, SEEK_END);
+
+    if (end > 0 && (uint64_t)end / BDEV_SECTOR * BDEV_SECTOR > disk->size)
+        disk->size = dev->size = (uint64_t)end / BDEV_SECTOR * BDEV_SECTOR;
+    return 0;
+}
+
 static void raw_close(struct disk *disk)
 {
     bdev_close(raw_of(disk)->dev);
@@ -118,6 +147,8 @@ static const struct disk_ops raw_ops = {
     .write = raw_write,
     .map = raw_map,
     .flush = raw_flush,
+    .discard = raw_discard,
+    .tick = raw_tick,
     .close = raw_close,
 };
 
@@ -134,6 +165,7 @@ int disk_open_raw(const char *path, bool read_only, struct disk **out, char erro
     raw->disk.ops = &raw_ops;
     raw->disk.size = raw->dev->size;
     raw->disk.read_only = read_only;
+    raw->disk.discard_unit = raw->dev->ops->discard == NULL ? 0 : BDEV_SECTOR;
     *out = &raw->disk;
     return 0;
 }
@@ -164,5 +196,21 @@ int disk_open(const char *format, const char *target, bool read_only, struct dis
     rc = vmdk_open(store, path, read_only, out, error);
     if (rc != 0)
         store_close(store);
+    return rc;
+}
+
+/* Between two tries of disk_open_wait(). */
+#define OPEN_NAP_MS 20
+
+int disk_open_wait(const char *format, const char *target, bool read_only, unsigned wait_ms,
+                   struct disk **out, char error[DISK_ERROR_MAX])
+{
+    const struct timespec nap = {.tv_nsec = OPEN_NAP_MS * 1000000};
+    int rc = disk_open(format, target, read_only, out, error);
+
+    for (unsigned waited = 0; rc == -EBUSY && waited < wait_ms; waited += OPEN_NAP_MS) {
+        nanosleep(&nap, NULL);
+        rc = disk_open(format, target, read_only, out, error);
+    }
     return rc;
 }

@@ -25,7 +25,12 @@ struct disk_ops {
                bool *read_needed);
     /* Everything written so far, also directly to mapped extents, becomes durable. */
     int (*flush)(struct disk *disk);
-    /* Called every second or so; keeps leases. -ESTALE: stop all writing at once. */
+    /*
+     * Forgets a range; what lies whole in it reads as zeros or as before, and its room is given
+     * back. No transfer to the range may be under way. NULL: the disk keeps its room.
+     */
+    int (*discard)(struct disk *disk, uint64_t offset, uint64_t length);
+    /* Called every second or so; keeps leases, sees a raw disk grow. -ESTALE: stop all writing. */
     int (*tick)(struct disk *disk);
     void (*close)(struct disk *disk);
 };
@@ -34,6 +39,7 @@ struct disk {
     const struct disk_ops *ops;
     uint64_t size;
     bool read_only;
+    uint32_t discard_unit;      /* bytes discard() works in; 0: it would do nothing */
     char error[DISK_ERROR_MAX]; /* why the last call failed */
 };
 
@@ -43,6 +49,8 @@ int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t le
 int disk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
              bool *read_needed);
 int disk_flush(struct disk *disk);
+/* -EOPNOTSUPP where nothing would come of it. */
+int disk_discard(struct disk *disk, uint64_t offset, uint64_t length);
 int disk_tick(struct disk *disk);
 void disk_close(struct disk *disk);
 
@@ -55,5 +63,12 @@ int disk_open_raw(const char *path, bool read_only, struct disk **out, char erro
  */
 int disk_open(const char *format, const char *target, bool read_only, struct disk **out,
               char error[DISK_ERROR_MAX]);
+
+/*
+ * The same, trying again for some time while another has it open: a backend that was killed lets go
+ * only when its last transfer has ended in the kernel, and its successor must not begin before.
+ */
+int disk_open_wait(const char *format, const char *target, bool read_only, unsigned wait_ms,
+                   struct disk **out, char error[DISK_ERROR_MAX]);
 
 #endif

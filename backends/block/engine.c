@@ -239,9 +239,17 @@ static void copy_cursor(struct cursor *cursor, char *buffer, size_t length, bool
     }
 }
 
-/* The slow path: through the disk, which knows how to read, or allocates for a write. */
+static bool is_zero(const char *bytes, size_t length)
+{
+    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
+/*
+ * The slow path: through the disk, which knows how to read, or allocates for a write. Zeros that
+ * are written where there are zeros already (`blank`) stay where they are.
+ */
 static int transfer_through_disk(struct engine *engine, struct engine_io *io, struct cursor *cursor,
-                                 uint64_t offset, size_t length)
+                                 uint64_t offset, size_t length, bool blank)
 {
     while (length > 0) {
         size_t piece = length < BOUNCE_SIZE ? length : BOUNCE_SIZE;
@@ -253,7 +261,9 @@ static int transfer_through_disk(struct engine *engine, struct engine_io *io, st
                 copy_cursor(cursor, engine->bounce, piece, false);
         } else {
             copy_cursor(cursor, engine->bounce, piece, true);
-            rc = disk_write(engine->disk, offset, engine->bounce, piece);
+            rc = blank && is_zero(engine->bounce, piece)
+                     ? 0
+                     : disk_write(engine->disk, offset, engine->bounce, piece);
         }
         if (rc != 0)
             return rc;
@@ -283,13 +293,25 @@ static int start(struct engine *engine, struct engine_io *io)
         else if (io->op == ENGINE_READ && !read_needed)
             copy_cursor(&cursor, NULL, extent.length, false);
         else
-            rc = transfer_through_disk(engine, io, &cursor, offset, extent.length);
+            rc = transfer_through_disk(engine, io, &cursor, offset, extent.length, !read_needed);
         if (rc != 0)
             return rc;
         offset += extent.length;
         length -= extent.length;
     }
     return 0;
+}
+
+/* What must be done before an io's transfers: only discards and flushes with data need anything. */
+static int prepare(struct engine *engine, struct engine_io *io)
+{
+    if (io->op != ENGINE_DISCARD && (io->op != ENGINE_FLUSH || io->segment_count == 0))
+        return 0;
+    /* Neither blocks that are given back nor what the flush covers may still be under way. */
+    while (engine->busy > 1)
+        engine_wait(engine);
+    return io->op == ENGINE_DISCARD ? disk_discard(engine->disk, io->offset, io->length)
+                                    : disk_flush(engine->disk);
 }
 
 int engine_submit(struct engine *engine, struct engine_io *io)
@@ -302,7 +324,9 @@ int engine_submit(struct engine *engine, struct engine_io *io)
     io->in_use = true;
     io->rc = 0;
     io->pending = 1; /* ours, so that `done` waits until all pieces are sent */
-    rc = start(engine, io);
+    rc = prepare(engine, io);
+    if (rc == 0)
+        rc = start(engine, io);
     finish_part(engine, io, rc);
     return 0;
 }

@@ -14,7 +14,11 @@
 
 struct engine;
 
-enum engine_op { ENGINE_READ, ENGINE_WRITE, ENGINE_FLUSH };
+/*
+ * A flush makes everything durable that was completed before it; one with segments then writes them
+ * and makes them durable too, so that they never reach the disk before what they follow.
+ */
+enum engine_op { ENGINE_READ, ENGINE_WRITE, ENGINE_FLUSH, ENGINE_DISCARD };
 
 /*
  * One piece of work. The caller fills in the first part and keeps it, and the memory the segments
@@ -23,6 +27,7 @@ enum engine_op { ENGINE_READ, ENGINE_WRITE, ENGINE_FLUSH };
 struct engine_io {
     enum engine_op op;
     uint64_t offset; /* bytes on the disk */
+    uint64_t length; /* of a discard, in bytes */
     unsigned segment_count;
     struct iovec segments[ENGINE_MAX_SEGMENTS];
     void (*done)(struct engine_io *io, int rc);
@@ -40,7 +45,8 @@ void engine_close(struct engine *engine);
 
 /*
  * Starts an io: pieces that are stored go to the device asynchronously, holes are read as zeros at
- * once, and writes to holes are carried out before it returns. -EBUSY when ENGINE_MAX_IO are under
+ * once, and writes to holes are carried out before it returns; zeros written to what reads as zeros
+ * take no room. -EBUSY when ENGINE_MAX_IO are under
  * way. Call engine_kick() after a batch.
  */
 int engine_submit(struct engine *engine, struct engine_io *io);

@@ -42,6 +42,27 @@ static int check_kind(uint8_t operation, const struct request_limits *limits, st
     return out->kind == REQUEST_WRITE && limits->read_only ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
 }
 
+/* A discard has a layout of its own: no segments, but a count of sectors. */
+static int parse_discard(const struct blkif_request *slot, const struct request_limits *limits,
+                         struct request *out)
+{
+    struct blkif_request_discard discard;
+
+    _Static_assert(sizeof(discard) <= sizeof(*slot), "a discard fits a slot");
+    memcpy(&discard, slot, sizeof(discard));
+    out->id = discard.id;
+    out->kind = REQUEST_DISCARD;
+    out->sector = discard.sector_number;
+    /* Nothing here can promise that no copy of the data is left anywhere. */
+    if ((discard.flag & BLKIF_DISCARD_SECURE) != 0)
+        return BLKIF_RSP_EOPNOTSUPP;
+    if (limits->read_only || discard.sector_number > limits->sectors ||
+        discard.nr_sectors > limits->sectors - discard.sector_number)
+        return BLKIF_RSP_ERROR;
+    out->sectors = discard.nr_sectors;
+    return BLKIF_RSP_OKAY;
+}
+
 static int parse_indirect(const struct blkif_request *slot, const struct request_limits *limits,
                           struct request *out)
 {
@@ -76,6 +97,8 @@ int request_parse(const struct blkif_request *slot, const struct request_limits 
     out->segment_count = 0;
     if (slot->operation == BLKIF_OP_INDIRECT)
         return parse_indirect(slot, limits, out);
+    if (slot->operation == BLKIF_OP_DISCARD)
+        return parse_discard(slot, limits, out);
     out->id = slot->id;
     out->sector = slot->sector_number;
     status = check_kind(slot->operation, limits, out);

@@ -19,7 +19,7 @@ _Static_assert(sizeof(struct blkif_request_segment) == 8, "blkif.h: segment");
 _Static_assert(sizeof(struct blkif_request) == 112, "blkif.h: request of the x86-64 ABI");
 _Static_assert(REQUEST_MAX_SEGMENTS <= REQUEST_SEGMENTS_PER_PAGE, "one indirect page");
 
-enum request_kind { REQUEST_READ, REQUEST_WRITE, REQUEST_FLUSH };
+enum request_kind { REQUEST_READ, REQUEST_WRITE, REQUEST_FLUSH, REQUEST_DISCARD };
 
 /* A part of one granted page. */
 struct request_segment {

@@ -7,7 +7,7 @@ BDISK_SRC := $(addprefix backends/block/,bdev.c bdev_file.c ats.c store_host.c d
 BDISK_LIBS := -lz
 
 # The backend: what serves a vbd, apart from its two main programs.
-BLKBACK_SRC  := $(addprefix backends/block/,request.c ring.c grants.c engine.c vbd.c vbd_serve.c) \
+BLKBACK_SRC  := $(addprefix backends/block/,request.c ring.c grants.c engine.c vbd.c vbd_serve.c vbd_stats.c) \
                 $(BDISK_SRC) backends/lib/xenbus.c
 # libxenstore ends its reading thread by pthread_cancel(), for which glibc loads libgcc_s by name:
 # naming it here makes the image's packer see it.

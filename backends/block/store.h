@@ -43,6 +43,8 @@ struct store_ops {
     int (*write)(struct store_file *file, uint64_t offset, const void *buffer, size_t length);
     int (*map)(struct store_file *file, uint64_t offset, uint64_t most, struct bdev_extent *out);
     int (*flush)(struct store_file *file);
+    /* Makes holes of what lies whole inside the range; may be NULL: keeps everything. */
+    int (*discard)(struct store_file *file, uint64_t offset, uint64_t length);
     void (*close_file)(struct store_file *file);
     /* Makes a file and opens it as STORE_WRITE does. -EEXIST when the name is taken. */
     int (*create)(struct store *store, const char *path, const struct store_create *how,

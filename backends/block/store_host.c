@@ -160,6 +160,14 @@ static int host_rename(struct store *store, const char *from, const char *to)
     return host_remove(store, from);
 }
 
+static int host_discard(struct store_file *file, uint64_t offset, uint64_t length)
+{
+    struct bdev *dev = host_of(file)->dev;
+    int rc = bdev_discard(dev, offset, length);
+
+    return rc == 0 ? 0 : fail(file->store, rc, "discard", dev->name);
+}
+
 static void host_close_file(struct store_file *file)
 {
     bdev_close(host_of(file)->dev);
@@ -177,6 +185,7 @@ static const struct store_ops host_ops = {
     .write = host_write,
     .map = host_map,
     .flush = host_flush,
+    .discard = host_discard,
     .close_file = host_close_file,
     .create = host_create,
     .resize = host_resize,

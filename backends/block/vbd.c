@@ -31,7 +31,8 @@ static int fail(struct vbd *vbd, int rc, const char *why)
 
 static int open_disk(struct vbd *vbd)
 {
-    char mode[8], format[16], target[512], error[DISK_ERROR_MAX];
+    char mode[8], format[16], policy[16], target[512], error[DISK_ERROR_MAX];
+    uint64_t discards = 1;
     int rc;
 
     if (!xenbus_read(vbd->bus.xs, vbd->bus.backend, "params", target, sizeof(target)))
@@ -40,9 +41,15 @@ static int open_disk(struct vbd *vbd)
         strcpy(format, "raw");
     if (!xenbus_read(vbd->bus.xs, vbd->bus.backend, "mode", mode, sizeof(mode)))
         strcpy(mode, "r");
-    rc = disk_open(format, target, mode[0] != 'w', &vbd->disk, error);
+    if (xenbus_read(vbd->bus.xs, vbd->bus.backend, "on-error", policy, sizeof(policy)) &&
+        strcmp(policy, "pause") == 0)
+        vbd->on_error = VBD_PAUSE;
+    xenbus_read_number(vbd->bus.xs, vbd->bus.backend, "discard-enable", 1, &discards);
+    rc = disk_open_wait(format, target, mode[0] != 'w', VBD_OPEN_WAIT_MS, &vbd->disk, error);
     if (rc != 0)
         return fail(vbd, rc, error);
+    if (discards == 0)
+        vbd->disk->discard_unit = 0;
     vbd->limits.sectors = vbd->disk->size / REQUEST_SECTOR;
     vbd->limits.read_only = vbd->disk->read_only;
     return 0;
@@ -61,6 +68,7 @@ int vbd_open(struct xs_handle *xs, const char *backend, struct vbd **out)
         free(vbd);
         return rc;
     }
+    vbd_stats_open(vbd);
     vbd->gnttab = xengnttab_open(NULL, 0);
     vbd->evtchn = xenevtchn_open(NULL, 0);
     if (vbd->gnttab == NULL || vbd->evtchn == NULL)
@@ -85,6 +93,7 @@ static void disconnect(struct vbd *vbd)
     while (engine_busy(vbd->engine) > 0)
         engine_wait(vbd->engine);
     vbd_answer(vbd);
+    vbd_drop_held(vbd);
     xenevtchn_unbind(vbd->evtchn, vbd->port);
     grants_close(vbd->grants);
     vbd->grants = NULL;
@@ -95,6 +104,7 @@ static void disconnect(struct vbd *vbd)
 void vbd_close(struct vbd *vbd)
 {
     disconnect(vbd);
+    vbd_stats_close(vbd);
     engine_close(vbd->engine);
     disk_close(vbd->disk);
     if (vbd->evtchn != NULL)
@@ -107,13 +117,16 @@ void vbd_close(struct vbd *vbd)
 /* Says what we can, before the frontend looks. */
 static void announce(struct vbd *vbd)
 {
-    static const struct {
+    const struct {
         const char *key;
         unsigned value;
     } features[] = {
         {"feature-flush-cache", 1},
         {"feature-barrier", 0},
-        {"feature-discard", 0},
+        {"feature-discard", vbd->disk->discard_unit != 0},
+        {"discard-granularity", vbd->disk->discard_unit},
+        {"discard-alignment", 0},
+        {"discard-secure", 0},
         {"feature-persistent", 1},
         {"feature-max-indirect-segments", REQUEST_MAX_SEGMENTS},
         {"max-ring-page-order", 0},
@@ -308,6 +321,22 @@ void vbd_on_engine(struct vbd *vbd)
         vbd_answer(vbd);
 }
 
+/* Tells the frontend of a disk that has grown: Linux's looks at `sectors` when our state is
+ * written. */
+static void announce_size(struct vbd *vbd)
+{
+    uint64_t sectors = vbd->disk->size / REQUEST_SECTOR;
+
+    if (sectors == vbd->limits.sectors)
+        return;
+    vbd_log(vbd, "the disk has %llu sectors now", (unsigned long long)sectors);
+    vbd->limits.sectors = sectors;
+    if (vbd->page == NULL)
+        return;
+    xenbus_write(vbd->bus.xs, vbd->bus.backend, "sectors", "%llu", (unsigned long long)sectors);
+    xenbus_switch_state(&vbd->bus, XENBUS_CONNECTED);
+}
+
 void vbd_tick(struct vbd *vbd)
 {
     int rc = disk_tick(vbd->disk);
@@ -316,4 +345,7 @@ void vbd_tick(struct vbd *vbd)
         vbd->failed = true;
         vbd_log(vbd, "%s", vbd->disk->error);
     }
+    announce_size(vbd);
+    vbd_retry(vbd);
+    vbd_stats_show(vbd);
 }

@@ -13,6 +13,26 @@
 
 #include <xenevtchn.h>
 
+#define VBD_STATS_DIRECTORY "/run/corbel"
+
+/* How long a predecessor's last transfers may take. */
+#define VBD_OPEN_WAIT_MS 8000u
+
+struct vbd_stats {
+    uint64_t reads, writes, flushes, discards; /* requests that succeeded */
+    uint64_t read_sectors, write_sectors, discard_sectors;
+    uint64_t full_rings; /* times all slots were taken at once */
+    uint64_t errors;     /* requests answered with an error */
+    uint32_t held;       /* requests that wait for the disk to recover */
+    uint32_t reserved;   /* keeps the struct comparable byte by byte */
+};
+
+/* What becomes of a request the disk fails. */
+enum vbd_on_error {
+    VBD_REPORT, /* the guest gets the error */
+    VBD_PAUSE,  /* it waits, and is tried again every second */
+};
+
 /* A request between its taking and its answer; its place is its ring slot's. */
 struct vbd_slot {
     struct vbd *vbd;
@@ -21,6 +41,7 @@ struct vbd_slot {
     struct engine_io io;
     int16_t status;
     bool done;
+    bool held; /* failed, to be tried again */
 };
 
 struct vbd {
@@ -39,6 +60,9 @@ struct vbd {
     bool seen;   /* the frontend's domain has been introduced to xenstore */
     bool failed; /* the lease on the volume is lost; no more writing */
     unsigned errors;
+    enum vbd_on_error on_error;
+    struct vbd_stats stats, shown;
+    int stats_fd;
     struct vbd_slot slots[RING_SLOTS];
 };
 
@@ -48,5 +72,16 @@ void vbd_log(const struct vbd *vbd, const char *format, ...) __attribute__((form
 void vbd_serve(struct vbd *vbd);
 /* Sends the answers that are due, in order. */
 void vbd_answer(struct vbd *vbd);
+/* Tries the requests again that wait for the disk to recover. */
+void vbd_retry(struct vbd *vbd);
+/* Lets go of the pages of requests that wait: they stay in the ring, unanswered. */
+void vbd_drop_held(struct vbd *vbd);
+
+/* ---- vbd_stats.c ---- */
+/* Without /run the counters are kept, but shown nowhere. */
+void vbd_stats_open(struct vbd *vbd);
+void vbd_stats_close(struct vbd *vbd);
+void vbd_stats_count(struct vbd *vbd, const struct request *request, int status);
+void vbd_stats_show(struct vbd *vbd);
 
 #endif

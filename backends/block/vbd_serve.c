@@ -22,17 +22,45 @@ static void finish(struct vbd_slot *slot, int status)
     slot->want.chunk = NULL;
     slot->status = (int16_t)status;
     slot->done = true;
+    vbd_stats_count(vbd, &slot->request, status);
+}
+
+/* What the guest hears. */
+static int status_of(int rc)
+{
+    return rc == 0 ? BLKIF_RSP_OKAY : rc == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : BLKIF_RSP_ERROR;
+}
+
+/* Whether time, or the administrator, can mend it. */
+static bool may_pass(int rc)
+{
+    return rc == -ENOSPC || rc == -EDQUOT || rc == -EIO || rc == -ETIMEDOUT || rc == -ENODEV ||
+           rc == -EREMOTEIO || rc == -EAGAIN;
+}
+
+static void hold(struct vbd_slot *slot, int rc)
+{
+    struct vbd *vbd = slot->vbd;
+
+    slot->held = true;
+    if (vbd->stats.held++ == 0) {
+        vbd_log(vbd, "the disk fails (%s); the guest waits until it recovers", strerror(-rc));
+        xenbus_write(vbd->bus.xs, vbd->bus.backend, "io-status", "waiting: %s", strerror(-rc));
+    }
 }
 
 static void io_done(struct engine_io *io, int rc)
 {
     struct vbd_slot *slot = io->context;
 
-    if (rc != 0 && slot->vbd->errors++ < MAX_LOGGED_ERRORS)
+    if (rc != 0 && rc != -EOPNOTSUPP && slot->vbd->errors++ < MAX_LOGGED_ERRORS)
         vbd_log(slot->vbd, "request at sector %llu failed: %s%s%s",
                 (unsigned long long)slot->request.sector, strerror(-rc),
                 slot->vbd->disk->error[0] != '\0' ? ": " : "", slot->vbd->disk->error);
-    finish(slot, rc == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+    if (slot->vbd->on_error == VBD_PAUSE && may_pass(rc))
+        hold(slot, rc);
+    else
+        finish(slot, status_of(rc));
 }
 
 void vbd_answer(struct vbd *vbd)
@@ -69,6 +97,7 @@ static unsigned take_batch(struct vbd *vbd, struct vbd_slot **batch)
         }
         slot->vbd = vbd;
         slot->done = false;
+        slot->held = false;
         slot->want.chunk = NULL;
         status = request_parse(&copy, &vbd->limits, &slot->request);
         if (status == BLKIF_RSP_OKAY && vbd->failed && slot->request.kind != REQUEST_READ)
@@ -151,7 +180,8 @@ static void submit(struct vbd *vbd, struct vbd_slot *slot)
 {
     static const enum engine_op ops[] = {[REQUEST_READ] = ENGINE_READ,
                                          [REQUEST_WRITE] = ENGINE_WRITE,
-                                         [REQUEST_FLUSH] = ENGINE_FLUSH};
+                                         [REQUEST_FLUSH] = ENGINE_FLUSH,
+                                         [REQUEST_DISCARD] = ENGINE_DISCARD};
     const struct request *request = &slot->request;
     struct engine_io *io = &slot->io;
 
@@ -161,6 +191,7 @@ static void submit(struct vbd *vbd, struct vbd_slot *slot)
     }
     io->op = ops[request->kind];
     io->offset = request->sector * REQUEST_SECTOR;
+    io->length = request->sectors * REQUEST_SECTOR;
     io->segment_count = request->segment_count;
     for (unsigned i = 0; i < request->segment_count; i++) {
         io->segments[i].iov_base = (char *)slot->want.pages[i] + request->segments[i].offset;
@@ -180,6 +211,8 @@ void vbd_serve(struct vbd *vbd)
     for (unsigned pass = 0; pass < MAX_PASSES; pass++) {
         unsigned count = take_batch(vbd, batch);
 
+        if (vbd->ring.consumed - vbd->ring.answered == RING_SLOTS && count > 0)
+            vbd->stats.full_rings++;
         read_indirect(vbd, batch, count);
         map_batch(vbd, batch, count);
         for (unsigned i = 0; i < count; i++) {
@@ -192,4 +225,45 @@ void vbd_serve(struct vbd *vbd)
             return;
     }
     vbd->more = true;
+}
+
+void vbd_retry(struct vbd *vbd)
+{
+    const struct ring *ring = &vbd->ring;
+    uint32_t was = vbd->stats.held;
+
+    if (vbd->page == NULL || was == 0)
+        return;
+    vbd->stats.held = 0;
+    for (uint32_t at = ring->answered; at != ring->consumed; at++) {
+        struct vbd_slot *slot = &vbd->slots[at % RING_SLOTS];
+
+        if (!slot->held)
+            continue;
+        slot->held = false;
+        if (engine_submit(vbd->engine, &slot->io) != 0)
+            finish(slot, BLKIF_RSP_ERROR);
+    }
+    engine_kick(vbd->engine);
+    while (engine_busy(vbd->engine) > 0)
+        engine_wait(vbd->engine);
+    vbd_answer(vbd);
+    if (vbd->stats.held == 0) {
+        vbd_log(vbd, "the disk has recovered");
+        xenbus_write(vbd->bus.xs, vbd->bus.backend, "io-status", "ok");
+    }
+}
+
+void vbd_drop_held(struct vbd *vbd)
+{
+    for (unsigned i = 0; i < RING_SLOTS; i++) {
+        struct vbd_slot *slot = &vbd->slots[i];
+
+        if (!slot->held)
+            continue;
+        slot->held = false;
+        grants_release(vbd->grants, slot->want.chunk);
+        slot->want.chunk = NULL;
+    }
+    vbd->stats.held = 0;
 }

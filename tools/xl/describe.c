@@ -36,6 +36,8 @@ static json_t *describe_disk(const struct disk_config *disk)
     set_text(object, "vdev", disk->vdev);
     set_text(object, "format", disk->format);
     set_number(object, "readwrite", disk->is_writable);
+    set_number(object, "discard_enable", !disk->keeps_blocks);
+    set_text(object, "on_error", disk->pause_on_error ? "pause" : "error");
     return object;
 }
 

@@ -65,6 +65,8 @@ int link_write_bytes(struct link *link, uint64_t offset, const void *buffer, siz
 int link_map(struct link *link, uint64_t offset, uint64_t most, struct bdev_extent *out,
              bool *read_needed);
 int link_flush(struct link *link);
+/* Gives back the room of a range of flat extents; others keep theirs. As disk_ops.discard. */
+int link_discard(struct link *link, uint64_t offset, uint64_t length);
 uint64_t link_size(const struct link *link);
 
 /*

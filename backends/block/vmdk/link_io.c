@@ -220,3 +220,27 @@ int link_flush(struct link *link)
                          link->parts[i].extent->ops->flush(link->parts[i].extent));
     return rc;
 }
+
+int link_discard(struct link *link, uint64_t offset, uint64_t length)
+{
+    int rc = link_begin_writing(link);
+
+    while (length > 0 && rc == 0) {
+        struct extent *extent;
+        struct place place;
+        struct part *part;
+
+        rc = locate(link, offset, length, &part, &place);
+        if (rc != 0)
+            break;
+        extent = part->extent;
+        /* Where there are grains, what lies under them differs: their room is not the store's. */
+        if (place.kind == PLACE_STORED && extent->writable && extent->grain == 0)
+            rc = part_result(
+                link, part,
+                extent->file->store->ops->discard(extent->file, place.at, place.length));
+        offset += place.length;
+        length -= place.length;
+    }
+    return rc;
+}

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The block of VMFS-5 and VMFS-6; where blocks are larger, smaller discards do nothing. */
+#define DISCARD_UNIT (1u << 20)
+
 struct vmdk_disk {
     struct disk disk;
     struct link link;
@@ -48,6 +51,11 @@ static int vmdk_flush(struct disk *disk)
     return result(disk, link_flush(link_of(disk)));
 }
 
+static int vmdk_discard(struct disk *disk, uint64_t offset, uint64_t length)
+{
+    return result(disk, link_discard(link_of(disk), offset, length));
+}
+
 static int vmdk_tick(struct disk *disk)
 {
     struct store *store = link_of(disk)->store;
@@ -73,6 +81,7 @@ static const struct disk_ops vmdk_ops = {
     .write = vmdk_write,
     .map = vmdk_map,
     .flush = vmdk_flush,
+    .discard = vmdk_discard,
     .tick = vmdk_tick,
     .close = vmdk_close,
 };
@@ -102,6 +111,9 @@ static int open_in(struct store *store, const char *path, bool read_only, bool o
     vmdk->disk.ops = &vmdk_ops;
     vmdk->disk.read_only = read_only;
     vmdk->disk.size = link_size(&vmdk->link);
+    /* A thick disk keeps what it was promised. */
+    if (vmdk->link.descriptor.thin && !read_only && store->ops->discard != NULL)
+        vmdk->disk.discard_unit = DISCARD_UNIT;
     *out = &vmdk->disk;
     return 0;
 }

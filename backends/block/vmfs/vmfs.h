@@ -216,6 +216,13 @@ int vmfs_file_read(struct vmfs_file *file, uint64_t offset, void *buffer, size_t
  */
 int vmfs_file_write(struct vmfs_file *file, uint64_t offset, const void *buffer, size_t length);
 
+/*
+ * Forgets the whole blocks inside a range: they read as zeros and go back to the volume and, by
+ * discard, to the device. The file must be open exclusively, and no transfer to the range under
+ * way.
+ */
+int vmfs_file_discard(struct vmfs_file *file, uint64_t offset, uint64_t length);
+
 int vmfs_flush(struct vmfs_volume *volume);
 
 /*

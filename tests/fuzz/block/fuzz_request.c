@@ -19,12 +19,14 @@ static void check(const struct request *request, const struct request_limits *li
             abort();
         sectors += segment->length / REQUEST_SECTOR;
     }
+    if (request->kind == REQUEST_DISCARD)
+        sectors = request->sectors;
     if (sectors != request->sectors)
         abort();
     if (sectors > 0 &&
         (request->sector > limits->sectors || sectors > limits->sectors - request->sector))
         abort();
-    if (limits->read_only && request->kind == REQUEST_WRITE)
+    if (limits->read_only && (request->kind == REQUEST_WRITE || request->kind == REQUEST_DISCARD))
         abort();
 }
 

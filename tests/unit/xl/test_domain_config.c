@@ -131,6 +131,7 @@ static void refuses_wrong_values(void **state)
         "disk=['/dev/vdb,raw,hda,w']",
         "disk=['a,qcow2,xvda,w']",
         "disk=['a,raw,xvda,x']",
+        "disk=['a,raw,xvda,w,on-error=stop']",
         "disk=['a,raw,xvda,w,more']",
         "disk=['a,raw,xvda,w','b,raw,xvda,w']",
         "disk=[',raw,xvda,w']",
@@ -238,7 +239,9 @@ static void reads_disks_on_vmfs(void **state)
     struct disk_config disk;
 
     (void)state;
-    assert_null(disk_config_parse(&disk, "[demo-ds] demo/disk.vmdk,vmdk,xvda,w"));
+    assert_null(
+        disk_config_parse(&disk, "[demo-ds] demo/disk.vmdk,vmdk,xvda,w,on-error=pause,no-discard"));
+    assert_true(disk.pause_on_error && disk.keeps_blocks);
     assert_string_equal(disk.target, "[demo-ds] demo/disk.vmdk");
     assert_string_equal(disk.format, "vmdk");
     assert_int_equal(disk.device_id, 51712);

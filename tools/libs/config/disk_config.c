@@ -65,6 +65,14 @@ static const char *set_access(struct disk_config *disk, const char *text, size_t
     return NULL;
 }
 
+static const char *set_on_error(struct disk_config *disk, const char *text, size_t length)
+{
+    disk->pause_on_error = is_word(text, length, "pause");
+    return disk->pause_on_error || is_word(text, length, "error")
+               ? NULL
+               : "on-error is error (the guest hears of it) or pause (it waits)";
+}
+
 /* One key=value part. */
 static const char *set_named(struct disk_config *disk, const char *part, size_t length)
 {
@@ -81,7 +89,9 @@ static const char *set_named(struct disk_config *disk, const char *part, size_t 
         return set_field(&disk->vdev, value, value_length);
     if (is_word(part, key_length, "access"))
         return set_access(disk, value, value_length);
-    return "unknown part (known: target= format= vdev= access=)";
+    if (is_word(part, key_length, "on-error"))
+        return set_on_error(disk, value, value_length);
+    return "unknown part (known: target= format= vdev= access= on-error=)";
 }
 
 /* The n-th positional part: TARGET, FORMAT, VDEV, ACCESS. */
@@ -103,7 +113,7 @@ static const char *set_positional(struct disk_config *disk, int n, const char *p
 
 static bool has_name(const char *part, size_t length)
 {
-    static const char *const names[] = {"target=", "format=", "vdev=", "access="};
+    static const char *const names[] = {"target=", "format=", "vdev=", "access=", "on-error="};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (length >= strlen(names[i]) && strncmp(part, names[i], strlen(names[i])) == 0)
@@ -148,8 +158,12 @@ const char *disk_config_parse(struct disk_config *disk, const char *spec)
         length = strcspn(spec, ",");
         while (length && isspace((unsigned char)spec[length - 1]))
             length--;
-        error = has_name(spec, length) ? set_named(disk, spec, length)
-                                       : set_positional(disk, n_positional++, spec, length);
+        if (is_word(spec, length, "discard") || is_word(spec, length, "no-discard"))
+            disk->keeps_blocks = spec[0] == 'n';
+        else if (has_name(spec, length))
+            error = set_named(disk, spec, length);
+        else
+            error = set_positional(disk, n_positional++, spec, length);
         spec = strchr(spec, ',');
         if (!spec)
             break;

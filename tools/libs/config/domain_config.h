@@ -31,6 +31,8 @@ struct disk_config {
     char *format; /* "raw" or "vmdk" */
     char *vdev;   /* the guest's name for it: "xvda" */
     bool is_writable;
+    bool pause_on_error;    /* its I/O waits while the disk fails or the volume is full */
+    bool keeps_blocks;      /* what the guest trims is not given back */
     unsigned int device_id; /* the number behind vdev */
 };
 

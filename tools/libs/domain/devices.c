@@ -53,6 +53,9 @@ static bool write_disk(struct xs_handle *xs, xs_transaction_t t, domid_t domid,
            store_write(xs, t, device.backend, "format", "%s", disk->format) &&
            store_write(xs, t, device.backend, "dev", "%s", disk->vdev) &&
            store_write(xs, t, device.backend, "mode", "%s", disk->is_writable ? "w" : "r") &&
+           store_write(xs, t, device.backend, "discard-enable", "%d", !disk->keeps_blocks) &&
+           store_write(xs, t, device.backend, "on-error", "%s",
+                       disk->pause_on_error ? "pause" : "error") &&
            store_write(xs, t, device.backend, "device-type", "disk") &&
            store_write(xs, t, device.backend, "removable", "0") &&
            store_write(xs, t, device.backend, "bootable", "1") &&
