@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Checking a volume: who uses what, against what the bitmaps say; and mending our own crashes. */
-#include "block/vmfs/internal.h"
+#include "block/vmfs/dir6.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -276,6 +276,26 @@ static int check_entry(void *context, uint64_t position, struct vmfs_entry *entr
     return 0;
 }
 
+/* Names that only a search from end to end would find. */
+static void check_hashes(struct checker *checker, const struct vmfs_inode *inode)
+{
+    struct vmfs_file dir = {.volume = checker->volume, .inode = *inode};
+    unsigned lost;
+    int count_error;
+
+    if (dir6_audit(&dir, &lost, &count_error) != 0) {
+        report(checker, "directory 0x%08x: %s", inode->fd.address, checker->volume->error);
+        return;
+    }
+    if (lost == 0 && count_error == 0)
+        return;
+    report(checker, "directory 0x%08x: %u names are not in its hash table, its count is %+d",
+           inode->fd.address, lost, count_error);
+    if (checker->check->repair)
+        repaired(checker, dir6_rebuild(&dir));
+    map_cache_free(&dir.cache);
+}
+
 static int check_directory(struct checker *checker, const struct vmfs_inode *dir, unsigned depth)
 {
     struct visit visit = {.checker = checker, .dir = dir, .depth = depth};
@@ -288,6 +308,8 @@ static int check_directory(struct checker *checker, const struct vmfs_inode *dir
     rc = dir_each(checker->volume, dir, check_entry, &visit);
     if (rc != 0)
         report(checker, "directory 0x%08x: %s", dir->fd.address, checker->volume->error);
+    else if (checker->volume->format == VMFS_FORMAT_6)
+        check_hashes(checker, dir);
     return 0;
 }
 

@@ -41,6 +41,10 @@ uint64_t dir6_hash_position(const struct vmfs_inode *dir, const char *name);
 int dir6_link(struct vmfs_file *dir, const char *name, uint32_t location);
 /* Changes the header's count of names. */
 int dir6_set_count(struct vmfs_file *dir, int64_t change);
+/* How many records the hash table does not find, and by how much the header miscounts them. */
+int dir6_audit(struct vmfs_file *dir, unsigned *lost, int *count_error);
+/* Makes hash table, link groups and count anew from the records. */
+int dir6_rebuild(struct vmfs_file *dir);
 /* An empty directory's VMFS6_DIR_FRESH bytes. */
 void dir6_make_contents(uint8_t *bytes, const struct vmfs_inode *self,
                         const struct vmfs_inode *parent);

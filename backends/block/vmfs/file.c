@@ -71,36 +71,6 @@ static enum vmfs_zla choose_zla(const struct vmfs_volume *volume, uint64_t lengt
     return VMFS_ZLA_PB_DOUBLE;
 }
 
-static int add_name(struct vmfs_volume *volume, uint32_t parent, const char *name,
-                    const struct vmfs_inode *inode)
-{
-    struct vmfs_entry entry = {.type = inode->fd.type,
-                               .fd_address = inode->fd.address,
-                               .generation = inode->fd.generation};
-
-    memcpy(entry.name, name, strlen(name));
-    return dir_add(volume, parent, &entry);
-}
-
-/* Refuses a name that is taken before any work is done; dir_add() decides. */
-static int check_absent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
-                        char name[VMFS_NAME_MAX + 1])
-{
-    struct vmfs_entry entry;
-    uint64_t position;
-    int rc = vmfs_require_ours(volume, "a new name");
-
-    if (rc == 0)
-        rc = path_parent(volume, path, parent, name);
-
-    if (rc != 0)
-        return rc;
-    rc = dir_find(volume, parent, name, &entry, &position);
-    if (rc == 0)
-        return vmfs_fail(volume, -EEXIST, "\"%s\" already exists", path);
-    return rc == -ENOENT ? 0 : rc;
-}
-
 int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t length,
                      enum vmfs_allocation allocation, vmfs_progress progress, void *context,
                      struct vmfs_file **out)
@@ -109,7 +79,7 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
     struct vmfs_inode parent;
     struct vmfs_file *file;
     uint64_t blocks;
-    int rc = check_absent(volume, path, &parent, name);
+    int rc = path_require_absent(volume, path, &parent, name);
 
     if (rc != 0)
         return rc;
@@ -134,7 +104,7 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
     if (rc == 0)
         rc = vmfs_flush(volume);
     if (rc == 0)
-        rc = add_name(volume, parent.fd.address, name, &file->inode);
+        rc = path_add_name(volume, parent.fd.address, name, &file->inode);
     if (rc != 0) {
         inode_destroy(volume, &file->inode);
         file_free(file);
@@ -149,7 +119,7 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
     char name[VMFS_NAME_MAX + 1];
     struct vmfs_inode parent;
     struct vmfs_file *dir;
-    int rc = check_absent(volume, path, &parent, name);
+    int rc = path_require_absent(volume, path, &parent, name);
 
     if (rc != 0)
         return rc;
@@ -167,7 +137,7 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
     if (rc == 0)
         rc = vmfs_flush(volume);
     if (rc == 0)
-        rc = add_name(volume, parent.fd.address, name, &dir->inode);
+        rc = path_add_name(volume, parent.fd.address, name, &dir->inode);
     if (rc == 0)
         rc = inode_unlock(volume, &dir->inode);
     else
@@ -215,6 +185,18 @@ int vmfs_remove(struct vmfs_volume *volume, const char *path)
     return rc;
 }
 
+/* A directory stays in its directory: its ".." does not change. */
+static int may_rename(struct vmfs_volume *volume, const char *from, const struct vmfs_inode *inode,
+                      const struct vmfs_inode *old_parent, const struct vmfs_inode *new_parent)
+{
+    if (inode->fd.type == VMFS_TYPE_SYSTEM || inode->fd.address == VMFS_FD_ROOT)
+        return vmfs_fail(volume, -EPERM, "\"%s\" is not a user's", from);
+    if (inode->fd.type == VMFS_TYPE_DIRECTORY && old_parent->fd.address != new_parent->fd.address)
+        return vmfs_fail(volume, -EXDEV, "directory \"%s\" cannot move into another directory",
+                         from);
+    return 0;
+}
+
 int vmfs_rename(struct vmfs_volume *volume, const char *from, const char *to)
 {
     char old_name[VMFS_NAME_MAX + 1], new_name[VMFS_NAME_MAX + 1];
@@ -226,19 +208,19 @@ int vmfs_rename(struct vmfs_volume *volume, const char *from, const char *to)
     if (rc != 0)
         return rc;
     rc = path_resolve(volume, from, &inode);
-    if (rc == 0 && inode.fd.type != VMFS_TYPE_FILE)
-        rc = vmfs_fail(volume, -EINVAL, "\"%s\" is not a plain file", from);
     if (rc == 0)
         rc = path_parent(volume, from, &old_parent, old_name);
     if (rc == 0)
-        rc = check_absent(volume, to, &new_parent, new_name);
+        rc = path_require_absent(volume, to, &new_parent, new_name);
+    if (rc == 0)
+        rc = may_rename(volume, from, &inode, &old_parent, &new_parent);
     if (rc == 0)
         rc = inode_lock(volume, &inode, VMFS_LOCK_EXCLUSIVE);
     if (rc != 0) {
         vmfs_end(volume);
         return rc;
     }
-    rc = add_name(volume, new_parent.fd.address, new_name, &inode);
+    rc = path_add_name(volume, new_parent.fd.address, new_name, &inode);
     if (rc == 0)
         rc = dir_find(volume, &old_parent, old_name, &entry, &position);
     if (rc == 0)
@@ -259,7 +241,7 @@ int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocati
 {
     struct vmfs_volume *volume = file->volume;
     struct vmfs_fd *fd = &file->inode.fd;
-    uint64_t first, end, unit = fd->unit_size;
+    uint64_t first, end, unit;
     int rc = vmfs_require_ours(volume, "growing a file");
 
     if (rc != 0)
@@ -268,12 +250,10 @@ int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocati
         return vmfs_fail(file->volume, -EBADF, "the file is not open for writing");
     if (length < fd->length)
         return vmfs_fail(file->volume, -EINVAL, "a file can grow, not shrink");
-    if (fd->zla == VMFS_ZLA_RESIDENT || length > inode_max_blocks(volume, &file->inode) * unit)
-        return vmfs_fail(file->volume, -EFBIG,
-                         "the file's mapping (0x%x) holds at most %llu bytes: make a larger file "
-                         "and copy",
-                         fd->zla,
-                         (unsigned long long)(inode_max_blocks(volume, &file->inode) * unit));
+    rc = inode_promote(file, length);
+    if (rc != 0)
+        return rc;
+    unit = fd->unit_size;
     first = (fd->length + unit - 1) / unit;
     end = (length + unit - 1) / unit;
     if (allocation != VMFS_THIN && end > first)

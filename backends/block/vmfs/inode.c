@@ -139,6 +139,8 @@ int inode_read(struct vmfs_volume *volume, uint32_t address, struct vmfs_inode *
     if (rc != 0)
         return rc;
     unpack(volume, raw, out);
+    if (!holds_data(&out->fd))
+        inode_settle(volume, out);
     return check(volume, out, address);
 }
 

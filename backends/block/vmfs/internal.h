@@ -260,8 +260,16 @@ uint64_t inode_max_blocks(const struct vmfs_volume *volume, const struct vmfs_in
 unsigned inode_levels(const struct vmfs_inode *inode);
 
 /* ---- reclaim.c ---- */
+/* Gives back every block the descriptor maps; it no longer counts, or no longer maps them. */
+int inode_free_blocks(struct vmfs_volume *volume, const struct vmfs_inode *inode);
 /* Gives back every block and the descriptor itself. */
 int inode_destroy(struct vmfs_volume *volume, struct vmfs_inode *inode);
+
+/* ---- promote.c ---- */
+/* Reads a descriptor whose change of mapping was cut off as what it has become. */
+void inode_settle(struct vmfs_volume *volume, struct vmfs_inode *inode);
+/* Changes the mapping until it can hold so many bytes. -EFBIG. */
+int inode_promote(struct vmfs_file *file, uint64_t length);
 
 /* ---- map.c ---- */
 bool addr_is_tbz(const struct vmfs_volume *volume, uint64_t address);
@@ -304,6 +312,9 @@ int volume_write_bytes(struct vmfs_volume *volume, uint64_t offset, const void *
 /* Sets the addresses of blocks n, n + 1, ... and writes the pointer blocks and the descriptor. */
 int alloc_point(struct vmfs_file *file, uint64_t n, const uint64_t *addresses, uint32_t count);
 
+/* A new, zeroed pointer block, in the cache but not yet on disk. VMFS-6 takes a sub-block. */
+int pb_create(struct vmfs_file *file, struct vmfs_pb **out);
+
 /* ---- dir.c (any format), dir5.c, dir6.c ---- */
 struct dir_visit {
     int (*visit)(void *context, uint64_t position, struct vmfs_entry *entry);
@@ -343,6 +354,12 @@ uint64_t dir6_hash(const char *name);
 int path_resolve(struct vmfs_volume *volume, const char *path, struct vmfs_inode *out);
 int path_parent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
                 char name[VMFS_NAME_MAX + 1]);
+
+/* The directory and name a new path would have. -EEXIST; dir_add() has the last word. */
+int path_require_absent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
+                        char name[VMFS_NAME_MAX + 1]);
+int path_add_name(struct vmfs_volume *volume, uint32_t parent, const char *name,
+                  const struct vmfs_inode *inode);
 
 /* ---- uuid.c ---- */
 void uuid_generate(struct vmfs_uuid *out);

@@ -66,6 +66,34 @@ int path_parent(struct vmfs_volume *volume, const char *path, struct vmfs_inode 
     return follow(volume, path, true, parent, name);
 }
 
+int path_add_name(struct vmfs_volume *volume, uint32_t parent, const char *name,
+                  const struct vmfs_inode *inode)
+{
+    struct vmfs_entry entry = {.type = inode->fd.type,
+                               .fd_address = inode->fd.address,
+                               .generation = inode->fd.generation};
+
+    memcpy(entry.name, name, strlen(name));
+    return dir_add(volume, parent, &entry);
+}
+
+int path_require_absent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
+                        char name[VMFS_NAME_MAX + 1])
+{
+    struct vmfs_entry entry;
+    uint64_t position;
+    int rc = vmfs_require_ours(volume, "a new name");
+
+    if (rc == 0)
+        rc = path_parent(volume, path, parent, name);
+    if (rc != 0)
+        return rc;
+    rc = dir_find(volume, parent, name, &entry, &position);
+    if (rc == 0)
+        return vmfs_fail(volume, -EEXIST, "\"%s\" already exists", path);
+    return rc == -ENOENT ? 0 : rc;
+}
+
 static void stat_of(const struct vmfs_inode *inode, struct vmfs_stat *out)
 {
     out->type = inode->fd.type;

@@ -20,7 +20,7 @@ static void count_change(const struct vmfs_volume *volume, struct point_counts *
 }
 
 /* A new, zeroed pointer block, in the cache but not yet on disk. VMFS-6 takes a sub-block. */
-static int pb_create(struct vmfs_file *file, struct vmfs_pb **out)
+int pb_create(struct vmfs_file *file, struct vmfs_pb **out)
 {
     struct vmfs_volume *volume = file->volume;
     struct vmfs_resource *resource = volume->format == VMFS_FORMAT_6 ? &volume->sbc : &volume->pbc;

@@ -46,6 +46,14 @@ static int freeing_add(void *context, uint64_t address, unsigned levels, uint64_
     return 0;
 }
 
+int inode_free_blocks(struct vmfs_volume *volume, const struct vmfs_inode *inode)
+{
+    struct freeing run = {.volume = volume};
+    int rc = map_walk(volume, inode, freeing_add, &run);
+
+    return rc != 0 ? rc : freeing_flush(&run);
+}
+
 int inode_destroy(struct vmfs_volume *volume, struct vmfs_inode *inode)
 {
     struct freeing run = {.volume = volume};

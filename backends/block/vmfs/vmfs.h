@@ -166,9 +166,18 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path);
 int vmfs_remove(struct vmfs_volume *volume, const char *path);
 
 /*
- * Gives a plain file another name. A crash between may leave both names; vmfs_check() drops one.
+ * Gives a file or link another name, or a directory one in the same directory (-EXDEV elsewhere).
+ * A crash between may leave both names; vmfs_check() drops one.
  */
 int vmfs_rename(struct vmfs_volume *volume, const char *from, const char *to);
+
+#define VMFS_LINK_MAX 1024u /* with the NUL */
+
+int vmfs_symlink(struct vmfs_volume *volume, const char *target, const char *path);
+int vmfs_read_link(struct vmfs_volume *volume, const char *path, char target[VMFS_LINK_MAX]);
+
+/* Renames the volume itself. */
+int vmfs_set_label(struct vmfs_volume *volume, const char *label);
 
 /* ---- files ---- */
 
@@ -203,9 +212,15 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
 
 uint64_t vmfs_file_length(const struct vmfs_file *file);
 
-/* Grows the file; the new part reads as zeros and is allocated as asked. */
+/*
+ * Grows the file; the new part reads as zeros and is allocated as asked. -EFBIG past what one level
+ * of pointer blocks maps (256 GiB on VMFS-5, 2.5 TiB on VMFS-6) unless it was made larger.
+ */
 int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocation allocation,
                      vmfs_progress progress, void *context);
+
+/* Cuts or grows (thin) the file to this length; what is cut off is gone, and its blocks free. */
+int vmfs_file_truncate(struct vmfs_file *file, uint64_t length);
 
 /* Reads any range inside the file's length; -EINVAL past it. */
 int vmfs_file_read(struct vmfs_file *file, uint64_t offset, void *buffer, size_t length);

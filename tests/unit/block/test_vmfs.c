@@ -220,6 +220,88 @@ static void test_double_indirect(void **state)
     memory_bdev_free(memory);
 }
 
+static void check_byte(struct vmfs_file *file, uint64_t offset, char want)
+{
+    char have = 99;
+
+    assert_int_equal(vmfs_file_read(file, offset, &have, 1), 0);
+    assert_int_equal(have, want);
+}
+
+/* A file grows through every mapping and is cut through them again. */
+static void test_grow_and_cut(void **state)
+{
+    static const uint64_t lengths[] = {10, 3000, MIB, 200 * MIB, 400 * MIB, 9000 * MIB};
+    struct memory_bdev *memory = make(290 * MIB, 0);
+    struct vmfs_info before, after;
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+
+    (void)state;
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    assert_int_equal(vmfs_file_create(volume, "f", 1, VMFS_THIN, NULL, NULL, &file), 0);
+    assert_int_equal(vmfs_get_info(volume, &before), 0);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        assert_int_equal(vmfs_file_extend(file, lengths[i], VMFS_THIN, NULL, NULL), 0);
+        assert_int_equal(vmfs_file_write(file, lengths[i] - 1, "x", 1), 0);
+    }
+    for (size_t i = sizeof(lengths) / sizeof(lengths[0]); i-- > 0;) {
+        for (size_t k = 0; k <= i; k++) {
+            check_byte(file, lengths[k] - 1, 'x');
+            if (k > 0)
+                check_byte(file, lengths[k] - 2, 0);
+        }
+        assert_clean(volume);
+        assert_int_equal(vmfs_file_truncate(file, lengths[i] - 1), 0);
+        assert_int_equal(vmfs_file_truncate(file, lengths[i]), 0);
+        check_byte(file, lengths[i] - 1, 0);
+        assert_int_equal(vmfs_file_truncate(file, lengths[i] - 1), 0);
+    }
+    assert_int_equal(vmfs_file_truncate(file, 0), 0);
+    assert_int_equal(vmfs_get_info(volume, &after), 0);
+    assert_memory_equal(&before, &after, sizeof(before));
+    assert_int_equal(vmfs_file_truncate(file, 1ull << 60), -EFBIG);
+    vmfs_file_close(file);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
+static void test_links_and_label(void **state)
+{
+    struct memory_bdev *memory = make(290 * MIB, 0);
+    char target[VMFS_LINK_MAX];
+    struct vmfs_volume *volume;
+    struct vmfs_info info;
+    struct vmfs_stat stat;
+
+    (void)state;
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    assert_int_equal(vmfs_mkdir(volume, "dir"), 0);
+    assert_int_equal(vmfs_symlink(volume, "../some/where", "dir/link"), 0);
+    assert_int_equal(vmfs_symlink(volume, "x", "dir/link"), -EEXIST);
+    assert_int_equal(vmfs_symlink(volume, "", "dir/empty"), -EINVAL);
+    assert_int_equal(vmfs_rename(volume, "dir/link", "moved"), 0);
+    assert_int_equal(vmfs_read_link(volume, "moved", target), 0);
+    assert_string_equal(target, "../some/where");
+    assert_int_equal(vmfs_read_link(volume, "dir", target), -EINVAL);
+    assert_int_equal(vmfs_rename(volume, "dir", "folder"), 0);
+    assert_int_equal(vmfs_stat(volume, "folder", &stat), 0);
+    assert_int_equal(stat.type, VMFS_TYPE_DIRECTORY);
+    assert_int_equal(vmfs_mkdir(volume, "folder/sub"), 0);
+    assert_int_equal(vmfs_rename(volume, "folder/sub", "sub"), -EXDEV);
+    assert_int_equal(vmfs_rename(volume, ".fbb.sf", "mine"), -EPERM);
+    assert_int_equal(vmfs_set_label(volume, "another name"), 0);
+    assert_int_equal(vmfs_remove(volume, "moved"), 0);
+    assert_clean(volume);
+    vmfs_close(volume);
+    assert_int_equal(try_open(memory, 0, &volume), 0);
+    assert_int_equal(vmfs_get_info(volume, &info), 0);
+    assert_string_equal(info.label, "another name");
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
 struct damage {
     uint64_t offset; /* of the device */
     uint8_t value;
@@ -370,17 +452,24 @@ static int version6(void **state)
 int main(void)
 {
     const struct CMUnitTest five[] = {
-        cmocka_unit_test(test_addresses),    cmocka_unit_test(test_block_sizes),
-        cmocka_unit_test(test_locks),        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_full),         cmocka_unit_test(test_double_indirect),
-        cmocka_unit_test(test_damage5),      cmocka_unit_test(test_failing_device),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_block_sizes),
+        cmocka_unit_test(test_locks),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_double_indirect),
+        cmocka_unit_test(test_damage5),
+        cmocka_unit_test(test_failing_device),
         cmocka_unit_test(test_foreign_host),
+        cmocka_unit_test(test_grow_and_cut),
+        cmocka_unit_test(test_links_and_label),
     };
     const struct CMUnitTest six[] = {
         cmocka_unit_test(test_block_sizes),     cmocka_unit_test(test_locks),
         cmocka_unit_test(test_names),           cmocka_unit_test(test_full),
         cmocka_unit_test(test_double_indirect), cmocka_unit_test(test_damage6),
         cmocka_unit_test(test_failing_device),  cmocka_unit_test(test_foreign_host),
+        cmocka_unit_test(test_grow_and_cut),    cmocka_unit_test(test_links_and_label),
     };
     int failed = cmocka_run_group_tests_name("VMFS-5", five, version5, NULL);
 
