@@ -72,7 +72,7 @@ static void drop_l4(struct vcpu *v, paddr_t *cr3)
 /* What could fault in the hypervisor when it is loaded, or name its memory, is refused. */
 static bool context_ok(const vcpu_guest_context_t *c)
 {
-    bool in_kernel = c->flags & VGCF_in_kernel, has_user_tables = c->ctrlreg[1] & 1;
+    bool in_kernel = c->flags & VGCF_in_kernel, has_user_tables = c->ctrlreg[1];
 
     return c->gdt_ents <= 14 * 512 && c->ldt_ents <= 8192 && !(c->ldt_base & (PAGE_SIZE - 1)) &&
            guest_range_ok(c->ldt_base, c->ldt_ents * 8) && pv_stack_ok(c->kernel_sp) &&
@@ -93,7 +93,7 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
     int rc = deferred_put_run(current);
     if (rc || (rc = page_get_table(d, l4, PGT_L4, true)))
         return rc;
-    if ((c->ctrlreg[1] & 1) && (rc = page_get_table(d, user, PGT_L4, true))) {
+    if (c->ctrlreg[1] && (rc = page_get_table(d, user, PGT_L4, true))) {
         page_put_table(current, mfn_to_page(l4));
         return rc;
     }
@@ -101,14 +101,14 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
         frames[i] = c->gdt_frames[i];
     if ((rc = pv_set_gdt(v, frames, c->gdt_ents))) {
         page_put_table(current, mfn_to_page(l4));
-        if (c->ctrlreg[1] & 1)
+        if (c->ctrlreg[1])
             page_put_table(current, mfn_to_page(user));
         return rc;
     }
     drop_l4(current, &v->arch.cr3_kernel); /* a context given a second time replaces the first */
     drop_l4(current, &v->arch.cr3_user);
     v->arch.cr3_kernel = mfn_to_paddr(l4);
-    v->arch.cr3_user = c->ctrlreg[1] & 1 ? mfn_to_paddr(user) : 0;
+    v->arch.cr3_user = c->ctrlreg[1] ? mfn_to_paddr(user) : 0;
     const struct cpu_user_regs *u = &c->user_regs;
     v->arch.regs = (struct regs){
         .r15 = u->r15,
@@ -213,7 +213,7 @@ void arch_vcpu_get_context(struct vcpu *v, vcpu_guest_context_t *c)
     c->kernel_sp = v->arch.kernel_sp;
     c->kernel_ss = v->arch.kernel_ss;
     c->ctrlreg[0] = v->arch.cr0;
-    c->ctrlreg[1] = v->arch.cr3_user ? v->arch.cr3_user | 1 : 0;
+    c->ctrlreg[1] = v->arch.cr3_user;
     c->ctrlreg[3] = v->arch.cr3_kernel;
     c->ctrlreg[4] = v->arch.cr4;
     memcpy(c->debugreg, v->arch.dr, sizeof(c->debugreg));
