@@ -238,14 +238,10 @@ static int on_vmfs_create(struct store *store, const char *path, const struct st
 static int on_vmfs_resize(struct store_file *file, uint64_t length,
                           enum store_allocation allocation)
 {
-    int rc;
+    int rc = length < file->length ? vmfs_file_truncate(vmfs_of(file), length)
+                                   : vmfs_file_extend(vmfs_of(file), length,
+                                                      vmfs_allocation_of(allocation), NULL, NULL);
 
-    if (length < file->length) {
-        snprintf(file->store->error, sizeof(file->store->error),
-                 "a file on VMFS is not made shorter");
-        return -EOPNOTSUPP;
-    }
-    rc = vmfs_file_extend(vmfs_of(file), length, vmfs_allocation_of(allocation), NULL, NULL);
     if (rc == 0)
         file->length = length;
     return result(file->store, rc);
