@@ -11,9 +11,8 @@ static uint64_t scale(uint64_t ticks, uint32_t multiplier, int8_t shift)
     return (uint64_t)((unsigned __int128)ticks * multiplier >> 32);
 }
 
-uint64_t clock_now(void)
+uint64_t clock_read(const volatile struct vcpu_time_info *info)
 {
-    const volatile struct vcpu_time_info *info = &guest_vcpu()->time;
     uint32_t version;
     uint64_t now;
 
@@ -26,6 +25,11 @@ uint64_t clock_now(void)
         asm volatile("" : : : "memory");
     } while (version & 1 || version != info->version);
     return now;
+}
+
+uint64_t clock_now(void)
+{
+    return clock_read(&guest_vcpu()->time);
 }
 
 void clock_wall(uint64_t *seconds, uint32_t *nanoseconds)

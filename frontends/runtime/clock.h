@@ -5,7 +5,12 @@
 
 #include <stdint.h>
 
-/* Nanoseconds since the machine started, never going backwards on one vCPU. */
+#include <xen/xen.h>
+
+/* Nanoseconds since the machine started, by the time information of the vCPU that calls. */
+uint64_t clock_read(const volatile struct vcpu_time_info *info);
+
+/* The same on vCPU 0. */
 uint64_t clock_now(void);
 
 /* Seconds and nanoseconds since 1970. */

@@ -7,6 +7,7 @@
 #include "lib/report.h"
 #include "lib/tables.h"
 #include "lib/vcpus.h"
+#include "runtime/clock.h"
 #include "runtime/event.h"
 #include "runtime/grant.h"
 #include "runtime/hypercall.h"
@@ -277,6 +278,38 @@ BEHAVIOUR(same_grant, "one grant mapped and unmapped by all vCPUs at once ends i
     }
     expect_unused(page);
     page_free(page);
+}
+
+struct clock_race {
+    uint64_t latest;
+    unsigned int n_back;
+};
+
+/* Time as this vCPU's page tells it is never less than what another vCPU read before. */
+static void read_in_turn(unsigned int number, void *data)
+{
+    struct clock_race *race = data;
+    const volatile struct vcpu_time_info *mine = &shared_info.vcpu_info[number].time;
+
+    for (unsigned int i = 0; i < 20 * ROUNDS; i++) {
+        uint64_t before = __atomic_load_n(&race->latest, __ATOMIC_SEQ_CST), now = clock_read(mine);
+
+        if (now < before)
+            __atomic_add_fetch(&race->n_back, 1, __ATOMIC_RELAXED);
+        while (before < now && !__atomic_compare_exchange_n(&race->latest, &before, now, false,
+                                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            ;
+    }
+}
+
+BEHAVIOUR(one_clock, "time never goes back from one vCPU to another")
+{
+    REQUIRE_VCPUS();
+    struct clock_race race = {0};
+
+    vcpus_run(read_in_turn, &race);
+    EXPECT(race.n_back, 0);
+    EXPECT_TRUE(race.latest > 0);
 }
 
 struct event_race {

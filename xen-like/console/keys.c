@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The debug console's key table, also reached by `xl debug-keys`. */
+#include "arch/cpu.h"
 #include "arch/power.h"
 #include "arch/protect.h"
 #include "arch/trap.h"
@@ -48,6 +49,15 @@ static void crash(void)
     panic("asked for by key 'C'\n");
 }
 
+#ifndef NDEBUG
+/* For the watchdog's test. */
+static void hang(void)
+{
+    for (;;)
+        cpu_relax();
+}
+#endif
+
 static const struct console_key key_table[] = {
     {'h', help, "this help"},
     {'q', domain_dump_all, "domains and vCPUs"},
@@ -58,6 +68,9 @@ static const struct console_key key_table[] = {
     {'w', dump_mappings, "rights of the hypervisor's mappings"},
     {'R', reboot, "reboot the machine"},
     {'C', crash, "crash the machine"},
+#ifndef NDEBUG
+    {'H', hang, "hang this CPU"},
+#endif
 };
 
 static void help(void)

@@ -63,6 +63,13 @@ static int64_t remote_shutdown(uint64_t arg)
     return 0;
 }
 
+static int watchdog(struct domain *d, uint64_t arg)
+{
+    struct sched_watchdog w;
+
+    return guest_read(&w, arg, sizeof(w)) ? -EFAULT : domain_watchdog(d, w.id, w.timeout);
+}
+
 int64_t hc_sched_op(HC_ARGS)
 {
     struct vcpu *v = current;
@@ -91,7 +98,7 @@ int64_t hc_sched_op(HC_ARGS)
     case SCHEDOP_remote_shutdown:
         return remote_shutdown(a2);
     case SCHEDOP_watchdog:
-        return -ENOSYS;
+        return watchdog(v->domain, a2);
     case SCHEDOP_pin_override:
         return current->domain->is_control ? -ENOSYS : -EPERM;
     default:

@@ -71,6 +71,15 @@ struct vcpu {
     struct arch_vcpu arch;
 };
 
+#define DOMAIN_WATCHDOGS 2
+
+/* SCHEDOP_watchdog's timers; all under `lock` (RANK_WATCHDOG). */
+struct domain_watchdogs {
+    struct spinlock lock;
+    unsigned int in_use; /* bits */
+    struct timer timer[DOMAIN_WATCHDOGS];
+};
+
 struct domain {
     domid_t id;
     bool is_control; /* dom0: may call control and hardware operations */
@@ -110,6 +119,7 @@ struct domain {
     int32_t time_offset_seconds;
     uint32_t tsc_mode; /* as XEN_DOMCTL_settscinfo gave it */
 
+    struct domain_watchdogs watchdogs;
     struct evtchn_table *events;
     struct grant_table *grants;
     struct pirq_table *pirqs;
@@ -132,7 +142,13 @@ struct domain_room {
     void (*free)(struct domain *d);
     void (*dump)(const struct domain *d);
 };
-extern const struct domain_room event_room, grant_room, pirq_room, arch_room;
+extern const struct domain_room event_room, grant_room, pirq_room, arch_room, watchdog_room;
+
+/*
+ * SCHEDOP_watchdog: sets a watchdog of `d` up (id 0: its id is the answer, 1 or 2), pokes it, or
+ * takes it away (seconds 0). -ENOSPC: all are in use. -EINVAL: no such one is.
+ */
+int domain_watchdog(struct domain *d, uint32_t id, uint32_t seconds);
 
 extern struct domain *dom0;
 /* Owners that never run: DOMID_IO owns MMIO, DOMID_XEN what the hypervisor shares read-only with

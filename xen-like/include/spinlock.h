@@ -22,6 +22,7 @@ enum lock_rank {
     RANK_CLAIM = 62,       /* promises of memory, one lock for the machine */
     RANK_EVENT_QUEUE = 65, /* one domain's FIFO event queues */
     RANK_PAUSE = 67,       /* a domain's pause counts */
+    RANK_WATCHDOG = 68,    /* a domain's watchdogs */
     RANK_SCHED = 70,       /* a run queue; one at a time */
     RANK_TIMER = 80,       /* a CPU's timer queue; one at a time */
     RANK_DOMAIN_LIST =

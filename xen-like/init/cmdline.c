@@ -140,6 +140,4 @@ void cmdline_report(void)
         printk(LOG_WARN, "Command line: not known here and ignored:%s\n", unknown);
     if (refused[0])
         printk(LOG_WARN, "Command line: not understood, left at their defaults:%s\n", refused);
-    if (boot_options.watchdog)
-        printk(LOG_WARN, "Command line: there is no watchdog yet\n");
 }

@@ -4,6 +4,7 @@
 #include "arch/acpi.h"
 #include "arch/cpu.h"
 #include "arch/fpu.h"
+#include "arch/nmi.h"
 #include "arch/paging.h"
 #include "arch/protect.h"
 #include "arch/power.h"
@@ -98,6 +99,8 @@ static const struct {
     {"clocks", time_init},
     {"other CPUs", smp_init},
     {"console input", console_init_irq},
+    {"machine checks", mce_start_polling},
+    {"watchdog", watchdog_init},
     {"dom0", init_dom0},
 };
 
@@ -128,6 +131,9 @@ void dom0_shutdown(uint8_t reason)
                boot_options.noreboot ? ": the machine stays halted." : ": the machine reboots.");
         if (boot_options.noreboot)
             machine_halt();
+        machine_restart();
+    case SHUTDOWN_watchdog:
+        printk(LOG_ERR, "dom0's watchdog was not poked: the machine reboots.\n");
         machine_restart();
     default:
         printk(LOG_ERR, "dom0 asks for a reboot.\n");

@@ -5,6 +5,7 @@
 #include "domain.h"
 #include "sched.h"
 #include "arch/cpu.h"
+#include "arch/nmi.h"
 #include "arch/smp.h"
 #include "hypercall.h"
 
@@ -56,6 +57,10 @@ void softirq_run(void)
         }
         if (take(SOFTIRQ_REAP)) {
             domain_reap_softirq();
+            again = true;
+        }
+        if (take(SOFTIRQ_MACHINE)) {
+            machine_softirq();
             again = true;
         }
     } while (again);

@@ -33,6 +33,23 @@ ROLE(failing)
     EXPECT(argument, argument + 1);
 }
 
+/* Pokes its watchdog so often and then no more. */
+ROLE(watched)
+{
+    struct sched_watchdog dog = {.timeout = 1};
+
+    dog.id = (uint32_t)hypercall2(__HYPERVISOR_sched_op, SCHEDOP_watchdog, arg(&dog));
+    EXPECT_TRUE(dog.id == 1);
+    for (uint64_t i = 0; i < argument; i++) {
+        child_sleep(300000000);
+        EXPECT(hypercall2(__HYPERVISOR_sched_op, SCHEDOP_watchdog, arg(&dog)), 0);
+    }
+    if (argument) /* ends with the watchdog set */
+        return;
+    for (;;)
+        hypercall2(__HYPERVISOR_sched_op, SCHEDOP_block, 0);
+}
+
 BEHAVIOUR(mailbox, "a child runs its role and answers through the shared page")
 {
     static struct child child;
@@ -48,6 +65,12 @@ BEHAVIOUR(ends, "crash, failure and sleep are told apart")
     EXPECT(child_run("crasher", 0, 1, 5000), SHUTDOWN_crash);
     EXPECT(child_run("failing", 1, 1, 5000), SHUTDOWN_reboot);
     EXPECT(child_run("sleeper", 0, 1, 50), CHILD_RUNS);
+}
+
+BEHAVIOUR(watchdog, "a guest's watchdog ends it when it is not poked, and only then")
+{
+    EXPECT(child_run("watched", 5, 1, 5000), SHUTDOWN_poweroff);
+    EXPECT(child_run("watched", 0, 1, 5000), SHUTDOWN_watchdog);
 }
 
 BEHAVIOUR(leak, "twenty children leave as much free memory as there was")

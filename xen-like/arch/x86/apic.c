@@ -218,6 +218,11 @@ void apic_send_ipi(uint32_t dest, unsigned int vector)
     apic_write_icr(dest, APIC_ICR_ASSERT | vector);
 }
 
+void apic_send_nmi(uint32_t dest)
+{
+    apic_write_icr(dest, APIC_ICR_ASSERT | APIC_ICR_NMI);
+}
+
 void apic_send_nmi_others(void)
 {
     apic_write_icr(0, APIC_ICR_OTHERS | APIC_ICR_ASSERT | APIC_ICR_NMI);

@@ -8,6 +8,7 @@
 #include "arch/cpu.h"
 #include "arch/fpu.h"
 #include "arch/msr.h"
+#include "arch/nmi.h"
 #include "arch/paging.h"
 #include "arch/protect.h"
 #include "arch/pv_desc.h"
@@ -33,6 +34,7 @@ struct cpumask cpu_online_map;
 static unsigned int n_cpus = 1;
 static uint32_t apic_ids[CPU_MAX];
 static bool ap_started, is_stopping;
+static uint64_t tsc_warp; /* by how much one CPU's TSC was behind another's */
 
 unsigned int smp_cpu_count(void)
 {
@@ -98,6 +100,11 @@ void smp_stop_others(void)
     apic_send_nmi_others();
 }
 
+bool smp_tscs_agree(void)
+{
+    return tsc_warp == 0;
+}
+
 bool smp_is_stopping(void)
 {
     return __atomic_load_n(&is_stopping, __ATOMIC_RELAXED);
@@ -111,6 +118,7 @@ void cpu_init_features(void)
                   (1ul << 10)); /* OSFXSR, OSXMMEXCPT; TSD off */
     protect_init_cpu();
     cpu_wrmsr(MSR_PAT, PAT_VALUE);
+    mce_init_cpu();
 }
 
 static void wait_ns(s_time_t ns)
@@ -121,7 +129,7 @@ static void wait_ns(s_time_t ns)
 
 /* --- do two CPUs' TSCs agree? Each in turn must read no less than the other read before. --- */
 static struct spinlock tsc_lock = SPINLOCK_INIT(RANK_CALL);
-static uint64_t tsc_last, tsc_warp;
+static uint64_t tsc_last;
 static unsigned int tsc_arrived;
 
 static void tsc_compare(void)

@@ -163,6 +163,12 @@ static struct frequencies measure(const struct reference *ref)
     return round[CALIBRATION_ROUNDS / 2];
 }
 
+/* CPUID 0x80000007: it counts at one rate in all states of the CPU. */
+static bool tsc_is_invariant(void)
+{
+    return cpu_cpuid(0x80000000, 0).a >= 0x80000007 && (cpu_cpuid(0x80000007, 0).d >> 8 & 1);
+}
+
 void time_init(void)
 {
     const struct reference *ref = reference_find();
@@ -181,8 +187,9 @@ void time_init(void)
     wall_seconds = rtc_read();
     if (wall_seconds == 0)
         printk(LOG_WARN, "Time: the CMOS clock makes no sense, counting from 1970\n");
-    printk(LOG_INFO, "Time: TSC %u.%03u MHz by the %s, timer: %s\n", tsc_khz / 1000, tsc_khz % 1000,
-           ref->name, apic_per_ns ? "APIC one-shot" : "TSC deadline");
+    printk(LOG_INFO, "Time: TSC %u.%03u MHz by the %s, %s; timer: %s\n", tsc_khz / 1000,
+           tsc_khz % 1000, ref->name, tsc_is_invariant() ? "invariant" : "not said to be invariant",
+           apic_per_ns ? "APIC one-shot" : "TSC deadline");
 }
 
 void time_init_cpu(void)

@@ -3,12 +3,10 @@
  * fixups or fatal. */
 #include "counters.h"
 #include "arch/cpu.h"
-#include "arch/msr.h"
+#include "arch/nmi.h"
 #include "arch/protect.h"
-#include "arch/power.h"
 #include "arch/pv_desc.h"
 #include "arch/pv_mm.h"
-#include "arch/smp.h"
 #include "arch/trap.h"
 #include "console.h"
 #include "debug.h"
@@ -104,9 +102,11 @@ void trap_from_hypervisor(struct regs *regs)
         return;
     }
     if (regs->vector == TRAP_NMI) {
-        if (smp_is_stopping())
-            machine_halt();
-        printk(LOG_WARN, "NMI (reason %#x)\n", cpu_inb(0x61));
+        nmi_handle(regs);
+        return;
+    }
+    if (regs->vector == TRAP_MC) {
+        mce_handle(regs, false);
         return;
     }
     if (regs->vector == TRAP_DB) {
@@ -119,7 +119,7 @@ void trap_from_hypervisor(struct regs *regs)
     if (regs->vector == TRAP_PF && !current->is_idle && in_ldt_window(current, cpu_read_cr2()) &&
         pv_ldt_fault(current, cpu_read_cr2()))
         return;
-    if (regs->vector != TRAP_DF && regs->vector != TRAP_MC && fixup(regs))
+    if (regs->vector != TRAP_DF && fixup(regs))
         return;
     printk(LOG_ERR, "*** %s in the hypervisor\n",
            regs->vector < ARRAY_SIZE(trap_names) ? trap_names[regs->vector] : "exception");
@@ -234,13 +234,10 @@ void trap_from_guest(struct regs *regs)
         debug_exception(v, regs);
         break;
     case TRAP_NMI:
-        if (smp_is_stopping())
-            machine_halt();
-        printk(LOG_WARN, "NMI (reason %#x)\n", cpu_inb(0x61));
+        nmi_handle(regs);
         break;
     case TRAP_MC:
-        printk(LOG_ERR, "machine check, status %#lx\n", cpu_rdmsr(MSR_MCG_STATUS));
-        cpu_wrmsr(MSR_MCG_STATUS, 0); /* a second one while this is set stops the CPU */
+        mce_handle(regs, true);
         break;
     case 0x80:
         int80(v, regs);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pvclock, wall clock and runstate areas of guests. */
 #include "arch/pv_mm.h"
+#include "arch/smp.h"
 #include "arch/time.h"
 #include "arch/vcpu_areas.h"
 #include "domain.h"
@@ -15,7 +16,7 @@ static void fill_time(struct vcpu_time_info *t)
     t->system_time = 0;
     t->tsc_to_system_mul = time_scale.mul_frac;
     t->tsc_shift = (int8_t)time_scale.shift;
-    t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
+    t->flags = smp_tscs_agree() ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
     barrier();
     WRITE_ONCE(t->version, t->version + 1);
 }

@@ -17,6 +17,7 @@ uint32_t apic_id(void); /* of this CPU */
 void apic_send_ipi(uint32_t dest, unsigned int vector);
 void apic_send_init(uint32_t dest);
 void apic_send_startup(uint32_t dest, paddr_t page);
+void apic_send_nmi(uint32_t dest);
 /* An NMI to every other CPU. */
 void apic_send_nmi_others(void);
 void apic_eoi(void);

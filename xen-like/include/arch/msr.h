@@ -12,9 +12,15 @@
 #define MSR_ARCH_CAPABILITIES 0x10a
 #define MSR_FLUSH_CMD         0x10b
 #define MSR_SYSENTER_CS       0x174
+#define MSR_MCG_CAP           0x179
 #define MSR_MCG_STATUS        0x17a
+#define MSR_MCG_CTL           0x17b
 #define MSR_MISC_ENABLE       0x1a0
 #define MSR_PAT               0x277
+#define MSR_MC0_CTL           0x400 /* of bank 0: control, status, address, misc; the next follow */
+#define MSR_MC0_STATUS        0x401
+#define MSR_MC0_ADDR          0x402
+#define MSR_MC0_MISC          0x403
 #define MSR_EFER              0xc0000080
 #define MSR_STAR              0xc0000081
 #define MSR_LSTAR             0xc0000082

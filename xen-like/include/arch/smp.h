@@ -33,6 +33,8 @@ void smp_notify(unsigned int cpu);
  * takes no locks and is short; interrupts are off in it.
  */
 void smp_call(const struct cpumask *cpus, void (*fn)(void *), void *data);
+/* Whether no CPU's TSC was ever seen behind another's. */
+bool smp_tscs_agree(void);
 /* Stops all other CPUs for good (panic, restart). */
 void smp_stop_others(void);
 /* Whether that was asked of this CPU: the NMI handler then halts. */
