@@ -2,6 +2,8 @@
 /* datastore: finding volumes, and the volume as a store. */
 #include "block/datastore.h"
 
+#include "block/volumes.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,27 +58,7 @@ void datastore_close(struct datastore *datastore)
 
 /* ---- scanning ---- */
 
-struct scan {
-    const char *label;
-    char found[256];
-    unsigned matches;
-};
-
-static void scan_path(struct scan *scan, const char *path)
-{
-    struct vmfs_probe probe;
-    struct bdev *dev;
-
-    if (strcmp(scan->found, path) == 0 || bdev_file_open(path, true, &dev) != 0)
-        return;
-    if (vmfs_probe(dev, &probe) == 0 && strcmp(probe.label, scan->label) == 0) {
-        scan->matches++;
-        snprintf(scan->found, sizeof(scan->found), "%s", path);
-    }
-    bdev_close(dev);
-}
-
-static void scan_environment(struct scan *scan)
+static void each_of_environment(void (*look)(void *context, const char *path), void *context)
 {
     const char *list = getenv("CORBEL_DEVICES");
 
@@ -87,13 +69,13 @@ static void scan_environment(struct scan *scan)
         if (length < sizeof(path)) {
             memcpy(path, list, length);
             path[length] = '\0';
-            scan_path(scan, path);
+            look(context, path);
         }
         list += length + (list[length] == ':');
     }
 }
 
-static void scan_partitions(struct scan *scan)
+static void each_partition(void (*look)(void *context, const char *path), void *context)
 {
     FILE *file = fopen("/proc/partitions", "re");
     char line[256], name[128], path[160];
@@ -102,30 +84,51 @@ static void scan_partitions(struct scan *scan)
         if (sscanf(line, " %*u %*u %*u %127s", name) != 1)
             continue;
         snprintf(path, sizeof(path), "/dev/%s", name);
-        scan_path(scan, path);
+        look(context, path);
     }
     if (file != NULL)
         fclose(file);
 }
 
-int datastore_find(const char *label, unsigned flags, struct datastore *out,
+void datastore_each_device(void (*look)(void *context, const char *path), void *context)
+{
+    each_of_environment(look, context);
+    each_partition(look, context);
+}
+
+int datastore_find(const char *name, unsigned flags, struct datastore *out,
                    char error[STORE_ERROR_MAX])
 {
-    struct scan scan = {.label = label};
-    const char *paths[1] = {scan.found};
+    struct found_volumes *volumes = malloc(sizeof(*volumes));
+    const struct found_volume *found = NULL;
+    unsigned matches = 0;
+    int rc;
 
-    scan_environment(&scan);
-    scan_partitions(&scan);
-    if (scan.matches == 0) {
+    if (volumes == NULL) {
+        snprintf(error, STORE_ERROR_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    volumes_find(NULL, 0, volumes);
+    for (unsigned i = 0; i < volumes->n; i++) {
+        const struct found_volume *v = &volumes->volume[i];
+
+        if (v->major != 0 && (strcmp(v->label, name) == 0 || strcmp(v->uuid, name) == 0)) {
+            found = v;
+            matches++;
+        }
+    }
+    rc = matches == 1 ? 0 : matches == 0 ? -ENODEV : -ENOTUNIQ;
+    if (matches == 0)
         snprintf(error, STORE_ERROR_MAX,
-                 "no VMFS volume with label \"%s\" on any disk of this machine", label);
-        return -ENODEV;
-    }
-    if (scan.matches > 1) {
-        snprintf(error, STORE_ERROR_MAX, "%u volumes have the label \"%s\"", scan.matches, label);
-        return -ENOTUNIQ;
-    }
-    return datastore_open_paths(paths, 1, flags, out, error);
+                 "no VMFS volume with label \"%s\" on any disk of this machine", name);
+    else if (matches > 1)
+        snprintf(error, STORE_ERROR_MAX, "%u volumes have the label \"%s\": use the UUID", matches,
+                 name);
+    else
+        rc = volume_open(found, flags, out, error);
+    volumes_free(volumes);
+    free(volumes);
+    return rc;
 }
 
 /* ---- the volume as a store ---- */

@@ -27,11 +27,17 @@ int datastore_open_paths(const char *const *paths, unsigned count, unsigned flag
                          struct datastore *out, char error[STORE_ERROR_MAX]);
 
 /*
- * Opens the volume with this label among the paths of the environment's CORBEL_DEVICES (separated
- * by colons) and the disks of /proc/partitions. -ENODEV when there is none, -ENOTUNIQ when two.
+ * Opens the volume with this label or file system UUID among the disks of this machine, with all
+ * its extents (volumes_find()). -ENODEV when there is none, -ENOTUNIQ when two.
  */
-int datastore_find(const char *label, unsigned flags, struct datastore *out,
+int datastore_find(const char *name, unsigned flags, struct datastore *out,
                    char error[STORE_ERROR_MAX]);
+
+/*
+ * Calls look for each path of the environment's CORBEL_DEVICES (separated by colons) and each disk
+ * and partition of this machine.
+ */
+void datastore_each_device(void (*look)(void *context, const char *path), void *context);
 
 void datastore_close(struct datastore *datastore);
 

@@ -2,7 +2,7 @@
 # Block: the VMFS and VMDK libraries.
 VMFS_SRC  := $(wildcard backends/block/vmfs/*.c)
 VMDK_SRC  := $(wildcard backends/block/vmdk/*.c)
-BDISK_SRC := $(addprefix backends/block/,bdev.c bdev_file.c ats.c store_host.c datastore.c disk.c) \
+BDISK_SRC := $(addprefix backends/block/,bdev.c bdev_file.c ats.c store_host.c datastore.c volumes.c disk.c) \
              $(VMFS_SRC) $(VMDK_SRC)
 BDISK_LIBS := -lz
 

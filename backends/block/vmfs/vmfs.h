@@ -124,6 +124,19 @@ const char *vmfs_error(const struct vmfs_volume *volume);
  */
 int vmfs_heartbeat(struct vmfs_volume *volume);
 
+/* A heartbeat slot in use: a host that has the volume open, or had when it died. */
+struct vmfs_slot_seen {
+    uint64_t address;
+    uint64_t generation;
+    uint64_t stamp_us; /* of the owner's clock; moves every 3 seconds while it lives */
+    char host[VMFS_UUID_TEXT];
+    char name[47]; /* what the host calls itself; may be empty */
+};
+
+/* Calls visit for each slot in use. A non-zero return ends the walk and is returned. */
+int vmfs_list_slots(struct vmfs_volume *volume,
+                    int (*visit)(void *context, const struct vmfs_slot_seen *slot), void *context);
+
 struct vmfs_info {
     char label[129];
     char uuid[VMFS_UUID_TEXT];
@@ -189,6 +202,12 @@ enum vmfs_share {
 
 int vmfs_file_open(struct vmfs_volume *volume, const char *path, enum vmfs_share share,
                    struct vmfs_file **out);
+
+/*
+ * The slot of the host that had the file locked when it was opened here with VMFS_SHARE_NONE, 0
+ * when none had. A slot that is free by now holds nothing.
+ */
+uint64_t vmfs_file_holder(const struct vmfs_file *file);
 
 /* Releases the lock. The volume must still be open. */
 void vmfs_file_close(struct vmfs_file *file);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* VMX files found and understood; each disk is opened to see whether it would serve. */
+#include "machines.h"
+
+#include "block/disk.h"
+#include "block/vmdk/vmdk.h"
+#include "block/vmfs/ondisk.h"
+#include "import/vmx.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ESXI_VOLUMES "/vmfs/volumes/"
+
+/* A whole file of at most `most` bytes, NUL after it; NULL with the reason in `problem`. */
+static char *read_file(struct vmfs_volume *volume, const char *path, size_t most, size_t *length,
+                       char problem[512])
+{
+    struct vmfs_file *file;
+    char *text = NULL;
+    int rc = vmfs_file_open(volume, path, VMFS_SHARE_NONE, &file);
+
+    if (rc == 0) {
+        uint64_t size = vmfs_file_length(file);
+
+        if (size > most) {
+            snprintf(problem, 512, "%s: larger than such a file can be", path);
+        } else if ((text = malloc(size + 1))) {
+            rc = size ? vmfs_file_read(file, 0, text, size) : 0;
+            *length = size;
+            text[size] = '\0';
+        }
+        vmfs_file_close(file);
+    }
+    if (rc != 0) {
+        snprintf(problem, 512, "%s", vmfs_error(volume));
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+/* The number in the VMSD file beside the VMX, which lists snapshots in the same syntax. */
+static unsigned count_snapshots(struct vmfs_volume *volume, const char *vmx_path)
+{
+    char path[512], ignored[512];
+    struct vmx_error error;
+    unsigned n = 0;
+    struct vmx vmsd = {0};
+    size_t length;
+    char *text;
+
+    snprintf(path, sizeof(path), "%.*s.vmsd", (int)(strlen(vmx_path) - 4), vmx_path);
+    text = read_file(volume, path, VMX_SIZE_MAX, &length, ignored);
+    if (text && vmx_parse(&vmsd, text, length, &error) == 0) {
+        const char *value = vmx_get(&vmsd, "snapshot.numSnapshots");
+
+        n = value ? (unsigned)strtoul(value, NULL, 10) : 0;
+    }
+    vmx_free(&vmsd);
+    free(text);
+    return n;
+}
+
+/* The volume a name of ESXi's, by label or UUID, stands for; NULL when it is not here. */
+static const struct found_volume *volume_named(const struct found_volumes *volumes,
+                                               const char *name, size_t length)
+{
+    for (unsigned i = 0; i < volumes->n; i++) {
+        const struct found_volume *v = &volumes->volume[i];
+
+        if ((strlen(v->label) == length && strncmp(v->label, name, length) == 0) ||
+            (strlen(v->uuid) == length && strncmp(v->uuid, name, length) == 0))
+            return v;
+    }
+    return NULL;
+}
+
+const struct found_volume *machine_disk(const struct machine_place *place, const char *vmx_path,
+                                        const char *file, char path[1024])
+{
+    const char *slash = strrchr(vmx_path, '/'), *name = file + strlen(ESXI_VOLUMES), *rest;
+
+    if (strncmp(file, ESXI_VOLUMES, strlen(ESXI_VOLUMES)) == 0 &&
+        (rest = strchr(name, '/')) != NULL) {
+        snprintf(path, 1024, "%s", rest + 1);
+        return volume_named(place->volumes, name, (size_t)(rest - name));
+    }
+    snprintf(path, 1024, "%.*s%s", slash ? (int)(slash - vmx_path) + 1 : 0, vmx_path, file);
+    return place->own;
+}
+
+/* Opens a disk on a view of its volume of its own, without locks, and closes it again. */
+static int try_disk(const struct found_volume *volume, const char *path, char error[512])
+{
+    struct datastore datastore;
+    struct store *store;
+    struct disk *disk;
+    int rc = volume_open(volume, 0, &datastore, error);
+
+    if (rc != 0)
+        return rc;
+    if (datastore_store(&datastore, &store) != 0) {
+        datastore_close(&datastore);
+        snprintf(error, 512, "out of memory");
+        return -1;
+    }
+    rc = vmdk_open(store, path, true, &disk, error);
+    if (rc == 0)
+        disk_close(disk);
+    else
+        store_close(store);
+    return rc;
+}
+
+static void check_disks(const struct machine_place *place, struct machine *machine)
+{
+    char path[1024], error[512];
+
+    if (machine->vm.n_disks == 0)
+        snprintf(machine->problem, sizeof(machine->problem), "it has no disk");
+    for (size_t i = 0; i < machine->vm.n_disks && !machine->problem[0]; i++) {
+        const struct vm_disk *d = &machine->vm.disks[i];
+        const struct found_volume *volume = machine_disk(place, machine->path, d->file, path);
+
+        if (!volume)
+            snprintf(machine->problem, sizeof(machine->problem),
+                     "%s: %.200s: that volume is not on this machine", d->place, d->file);
+        else if (try_disk(volume, path, error) != 0)
+            snprintf(machine->problem, sizeof(machine->problem), "%s: %.400s", d->place, error);
+    }
+}
+
+/* ---- files that another host has locked ---- */
+
+static bool ends_in(const char *name, const char *ending)
+{
+    size_t length = strlen(name), most = strlen(ending);
+
+    return length > most && strcasecmp(name + length - most, ending) == 0;
+}
+
+struct lock_walk {
+    const struct machine_place *place;
+    const char *folder;
+    struct machine *machine;
+};
+
+/* Looks who holds a virtual disk's files or the VMX file of a machine's folder. */
+static int look_at_lock(void *context, const char *name, const struct vmfs_stat *stat)
+{
+    const struct lock_walk *walk = context;
+    const struct found_host *host;
+    struct vmfs_file *file;
+    char path[640];
+
+    if (stat->type != VMFS_TYPE_FILE || (!ends_in(name, ".vmdk") && !ends_in(name, ".vmx")))
+        return 0;
+    snprintf(path, sizeof(path), "%s/%s", walk->folder, name);
+    if (vmfs_file_open(walk->place->datastore->volume, path, VMFS_SHARE_NONE, &file) != 0)
+        return 0;
+    host = hosts_holder(walk->place->hosts, vmfs_file_holder(file));
+    vmfs_file_close(file);
+    if (host == NULL)
+        return 0;
+    snprintf(walk->machine->problem, sizeof(walk->machine->problem),
+             "in use: %.127s is locked by host %s (%s)", name,
+             host->slot.name[0] != '\0' ? host->slot.name : host->slot.host,
+             host_state_word(host->state));
+    return 1;
+}
+
+static void check_locks(const struct machine_place *place, struct machine *machine)
+{
+    const char *slash = strrchr(machine->path, '/');
+    char folder[512];
+    struct lock_walk walk = {place, folder, machine};
+
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - machine->path) : 0,
+             machine->path);
+    vmfs_list(place->datastore->volume, folder, look_at_lock, &walk);
+}
+
+/* ---- VMX files ---- */
+
+void machine_read(const struct machine_place *place, const char *path, struct machine *machine)
+{
+    struct vmfs_volume *volume = place->datastore->volume;
+    struct vmx_error vmx_error;
+    const char *error = NULL;
+    struct vmx vmx = {0};
+    size_t length;
+    char *text;
+
+    *machine = (struct machine){0};
+    snprintf(machine->path, sizeof(machine->path), "%s", path);
+    text = read_file(volume, path, VMX_SIZE_MAX, &length, machine->problem);
+    if (!text)
+        return;
+    if (vmx_parse(&vmx, text, length, &vmx_error) != 0)
+        snprintf(machine->problem, sizeof(machine->problem), "line %u: %s", vmx_error.line,
+                 vmx_error.text);
+    else if (vm_from_vmx(&machine->vm, &vmx, &error) != 0)
+        snprintf(machine->problem, sizeof(machine->problem), "%s", error);
+    vmx_free(&vmx);
+    free(text);
+    if (machine->problem[0])
+        return;
+    machine->n_snapshots = count_snapshots(volume, path);
+    check_locks(place, machine);
+    if (!machine->problem[0])
+        check_disks(place, machine);
+}
+
+struct walk {
+    const struct machine_place *place;
+    const char *folder;
+    unsigned depth;
+    int (*visit)(void *context, const struct machine *machine);
+    void *context;
+};
+
+static int look_at(void *context, const char *name, const struct vmfs_stat *stat)
+{
+    const struct walk *walk = context;
+    char path[512];
+    int rc = 0;
+
+    if ((size_t)snprintf(path, sizeof(path), "%s%s%s", walk->folder, *walk->folder ? "/" : "",
+                         name) >= sizeof(path))
+        return 0;
+    if (stat->type == VMFS_TYPE_DIRECTORY && walk->depth < VMX_DEPTH_MAX) {
+        struct walk below = *walk;
+
+        below.folder = path;
+        below.depth++;
+        rc = vmfs_list(walk->place->datastore->volume, path, look_at, &below);
+        return rc > 0 ? rc : 0; /* a folder that cannot be read hides only itself */
+    }
+    if (stat->type == VMFS_TYPE_FILE && ends_in(name, ".vmx")) {
+        struct machine *machine = malloc(sizeof(*machine));
+
+        if (!machine)
+            return 0;
+        machine_read(walk->place, path, machine);
+        rc = walk->visit(walk->context, machine);
+        vm_free(&machine->vm);
+        free(machine);
+    }
+    return rc;
+}
+
+int machines_visit(const struct machine_place *place,
+                   int (*visit)(void *context, const struct machine *machine), void *context)
+{
+    struct walk walk = {.place = place, .folder = "", .visit = visit, .context = context};
+
+    return vmfs_list(place->datastore->volume, "", look_at, &walk);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The virtual machines on a volume: every VMX file, what it says, and whether it can be started. */
+#ifndef DATASTORE_MACHINES_H
+#define DATASTORE_MACHINES_H
+
+#include "hosts.h"
+
+#include "block/volumes.h"
+#include "import/vm.h"
+
+#define VMX_DEPTH_MAX 4 /* folders below the root that are looked into */
+
+struct machine {
+    char path[512]; /* of the VMX file, from the volume's root */
+    struct vm vm;
+    unsigned n_snapshots;
+    char problem[512]; /* why it cannot be started; empty when it can */
+};
+
+/* Where a volume lies open, and what is known around it. */
+struct machine_place {
+    const struct found_volumes *volumes; /* disks may lie on any of these */
+    const struct found_volume *own;      /* the one that is open */
+    const struct datastore *datastore;
+    const struct found_hosts *hosts;
+};
+
+/*
+ * Calls visit for each VMX file of the volume; *machine is freed after. A non-zero return ends the
+ * walk and is returned. A VMX that cannot be read comes with nothing but path and problem.
+ */
+int machines_visit(const struct machine_place *place,
+                   int (*visit)(void *context, const struct machine *machine), void *context);
+
+/* Reads one VMX file of the volume; the problem is told when it cannot be read. Free vm after. */
+void machine_read(const struct machine_place *place, const char *path, struct machine *machine);
+
+/*
+ * The volume a disk's file is on and its path there, by what the VMX says: a name beside the VMX,
+ * or "/vmfs/volumes/LABEL-OR-UUID/...". NULL when that volume is not on this machine.
+ */
+const struct found_volume *machine_disk(const struct machine_place *place, const char *vmx_path,
+                                        const char *file, char path[1024]);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* corbel-datastore: finds datastores and their virtual machines, and brings machines to and fro. */
+#include "datastore_tool.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "Usage: corbel-datastore COMMAND [OPTIONS]\n"
+    "\n"
+    "  scan [--json] [--watch SECONDS] [DEVICE...]\n"
+    "        the VMFS volumes on this machine's disks, the hosts that use them, the virtual\n"
+    "        machines on them and whether each can be started\n";
+
+int complain(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("corbel-datastore: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *word;
+        int (*run)(int argc, char **argv);
+    } commands[] = {{"scan", command_scan}};
+
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(argv[1], commands[i].word) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fputs(usage, stderr);
+    return 2;
+}
