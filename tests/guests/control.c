@@ -159,13 +159,14 @@ BEHAVIOUR(versions, "a wrong interface version, domain, command or address is to
     EXPECT(domctl(XEN_DOMCTL_getdomaininfo, 0x7ef), -XEN_ESRCH);
 }
 
-BEHAVIOUR(machine, "the machine is described: one CPU, its memory, the domains")
+BEHAVIOUR(machine, "the machine is described: its CPUs, its memory, the domains")
 {
     static struct xen_domctl_getdomaininfo list[4];
 
     memset(&sys, 0, sizeof(sys));
     EXPECT(sysctl(XEN_SYSCTL_physinfo), 0);
-    EXPECT(sys.u.physinfo.nr_cpus, 1);
+    uint32_t n_cpus = sys.u.physinfo.nr_cpus;
+    EXPECT_TRUE(n_cpus >= 1);
     EXPECT(sys.u.physinfo.nr_nodes, 1);
     EXPECT_TRUE(sys.u.physinfo.capabilities & XEN_SYSCTL_PHYSCAP_pv);
     EXPECT_TRUE(sys.u.physinfo.total_pages > sys.u.physinfo.free_pages);
@@ -182,7 +183,7 @@ BEHAVIOUR(machine, "the machine is described: one CPU, its memory, the domains")
     EXPECT_TRUE(list[0].tot_pages > 0);
     memset(&sys.u, 0, sizeof(sys.u));
     EXPECT(sysctl(XEN_SYSCTL_cputopoinfo), 0);
-    EXPECT(sys.u.cputopoinfo.num_cpus, 1);
+    EXPECT(sys.u.cputopoinfo.num_cpus, n_cpus);
     memset(&sys.u, 0, sizeof(sys.u));
     sys.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_INFO;
     EXPECT(sysctl(XEN_SYSCTL_cpupool_op), 0);

@@ -27,9 +27,11 @@ void control_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo
 int control_read_bitmap(const struct xenctl_bitmap *map, uint64_t *bits);
 /* Writes `bits` and clears the rest of the tool's bitmap. */
 int control_write_bitmap(const struct xenctl_bitmap *map, uint64_t bits);
-/* CPUs and NUMA nodes there are, as bitmaps. */
-#define CONTROL_CPUS  1ul
-#define CONTROL_NODES 1ul
+/* The same of whole CPU masks. */
+int control_read_cpumask(const struct xenctl_bitmap *map, struct cpumask *cpus);
+int control_write_cpumask(const struct xenctl_bitmap *map, const struct cpumask *cpus);
+/* The memory nodes there are, as a bitmap. */
+uint64_t control_all_nodes(void);
 
 /* --- domctl_life.c --- */
 /* `d` is NULL: the domain is yet to be made. */
@@ -89,12 +91,15 @@ int sysctl_sched_id(struct xen_sysctl *op);
 int sysctl_availheap(struct xen_sysctl *op);
 int sysctl_cputopoinfo(struct xen_sysctl *op);
 int sysctl_numainfo(struct xen_sysctl *op);
-int sysctl_cpupool_op(struct xen_sysctl *op);
+int sysctl_getcpuinfo(struct xen_sysctl *op);
+int sysctl_scheduler_op(struct xen_sysctl *op);
 int sysctl_get_cpu_levelling_caps(struct xen_sysctl *op);
 
 /* --- sysctl_trace.c, sysctl_perfc.c --- */
 int sysctl_tbuf_op(struct xen_sysctl *op);
 int sysctl_perfc_op(struct xen_sysctl *op);
+/* --- sysctl_cpupool.c --- */
+int sysctl_cpupool_op(struct xen_sysctl *op);
 
 /* --- sysctl_log.c --- */
 int sysctl_readconsole(struct xen_sysctl *op);

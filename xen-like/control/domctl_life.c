@@ -33,6 +33,7 @@ static int choose_id(domid_t wanted, domid_t *id)
 static int check_config(const struct xen_domctl_createdomain *config)
 {
     uint32_t version = XEN_DOMCTL_GRANT_version(config->grant_opts);
+    unsigned int pool;
 
     if ((config->flags & ~CDF_KNOWN) || (config->flags & ~CDF_OFFERED) || config->iommu_opts)
         return -EINVAL;
@@ -45,7 +46,7 @@ static int check_config(const struct xen_domctl_createdomain *config)
     if (config->max_grant_frames == 0 || config->max_grant_frames > GRANT_DEFAULT_FRAMES ||
         config->max_maptrack_frames > GRANT_DEFAULT_MAPTRACK_FRAMES)
         return -EINVAL;
-    return config->cpupool_id ? -ESRCH : 0;
+    return sched_pool_find(config->cpupool_id, false, &pool) ? 0 : -ESRCH;
 }
 
 int domctl_createdomain(struct domain *d, struct xen_domctl *op)
@@ -63,6 +64,8 @@ int domctl_createdomain(struct domain *d, struct xen_domctl *op)
         maptrack < 0 ? GRANT_DEFAULT_MAPTRACK_FRAMES : (unsigned int)maptrack, false, &d);
     if (rc)
         return rc;
+    d->ssidref = config->ssidref;
+    d->pool = config->cpupool_id;
     op->domain = d->id;
     return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Control operations on vCPUs and their scheduling. */
+#include "abi/extensions.h"
 #include "arch/context.h"
+#include "arch/smp.h"
 #include "control.h"
 #include "guest.h"
 
@@ -97,78 +99,110 @@ static int affinity_vcpu(const struct domain *d, const struct xen_domctl_vcpuaff
     return d->vcpu[affinity->vcpu] ? 0 : -ESRCH;
 }
 
-/* Writes the maps the caller wants: every vCPU may use every CPU there is. */
-static int write_affinity(const struct xen_domctl_vcpuaffinity *affinity)
+/* CPUs of the pool that run: what a vCPU could be given. */
+static struct cpumask pool_cpus(const struct domain *d)
 {
-    if ((affinity->flags & XEN_VCPUAFFINITY_HARD) &&
-        control_write_bitmap(&affinity->cpumap_hard, CONTROL_CPUS))
-        return -EFAULT;
-    if ((affinity->flags & XEN_VCPUAFFINITY_SOFT) &&
-        control_write_bitmap(&affinity->cpumap_soft, CONTROL_CPUS))
-        return -EFAULT;
-    return 0;
+    unsigned int id;
+
+    return cpumask_and(&sched_pool_find(d->pool, false, &id)->cpus, &cpu_online_map);
 }
 
-/* With one CPU the only hard affinity is that CPU, and a soft one that excludes it has no effect.
- */
+/* Sets what is asked for and writes back what has effect, as Xen does. */
 int domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuaffinity *affinity = &op->u.vcpuaffinity;
-    uint64_t cpus = CONTROL_CPUS;
+    bool sets_hard = affinity->flags & XEN_VCPUAFFINITY_HARD;
+    bool sets_soft = affinity->flags & XEN_VCPUAFFINITY_SOFT;
+    struct cpumask hard, soft, pool = pool_cpus(d);
+    struct vcpu *v;
     int rc = affinity_vcpu(d, affinity);
 
     if (rc)
         return rc;
-    if ((affinity->flags & XEN_VCPUAFFINITY_HARD) &&
-        control_read_bitmap(&affinity->cpumap_hard, &cpus))
-        return -EFAULT;
-    if (!(cpus & CONTROL_CPUS))
+    if ((affinity->flags &
+         ~(uint32_t)(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)) ||
+        (!sets_hard && !sets_soft))
         return -EINVAL;
-    return write_affinity(affinity);
+    v = d->vcpu[affinity->vcpu];
+    if (v->pin_override)
+        return -EBUSY;
+    if ((sets_hard && control_read_cpumask(&affinity->cpumap_hard, &hard)) ||
+        (sets_soft && control_read_cpumask(&affinity->cpumap_soft, &soft)))
+        return -EFAULT;
+    rc = sched_set_affinity(v, sets_hard ? &hard : NULL, sets_soft ? &soft : NULL);
+    if (rc)
+        return rc;
+    hard = cpumask_and(&v->hard_affinity, &pool);
+    soft = cpumask_and(&v->soft_affinity, &hard);
+    if ((sets_hard && control_write_cpumask(&affinity->cpumap_hard, &hard)) ||
+        (sets_soft && control_write_cpumask(&affinity->cpumap_soft, &soft)))
+        return -EFAULT;
+    return 0;
 }
 
 int domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
 {
-    int rc = affinity_vcpu(d, &op->u.vcpuaffinity);
+    const struct xen_domctl_vcpuaffinity *affinity = &op->u.vcpuaffinity;
+    const struct vcpu *v;
+    int rc = affinity_vcpu(d, affinity);
 
-    return rc ? rc : write_affinity(&op->u.vcpuaffinity);
+    if (rc)
+        return rc;
+    v = d->vcpu[affinity->vcpu];
+    if (((affinity->flags & XEN_VCPUAFFINITY_HARD) &&
+         control_write_cpumask(&affinity->cpumap_hard, &v->hard_affinity)) ||
+        ((affinity->flags & XEN_VCPUAFFINITY_SOFT) &&
+         control_write_cpumask(&affinity->cpumap_soft, &v->soft_affinity)))
+        return -EFAULT;
+    return 0;
 }
 
+/* Nodes the domain's memory comes from first. */
 int domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op)
 {
-    uint64_t nodes;
+    uint64_t nodes, all = control_all_nodes();
 
-    (void)d;
     if (control_read_bitmap(&op->u.nodeaffinity.nodemap, &nodes))
         return -EFAULT;
-    return nodes & CONTROL_NODES ? 0 : -EINVAL;
+    if (!(nodes & all))
+        return -EINVAL;
+    d->nodes = nodes & all;
+    return 0;
 }
 
 int domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op)
 {
-    (void)d;
-    return control_write_bitmap(&op->u.nodeaffinity.nodemap, CONTROL_NODES);
+    return control_write_bitmap(&op->u.nodeaffinity.nodemap,
+                                d->nodes ? d->nodes : control_all_nodes());
 }
 
-/* Weight and cap as tools know them from credit2. 0 and all ones mean "leave it". */
+/* Weight and cap as tools know them from credit2, where a weight of 0 means "leave it";
+ * reservations by commands of our own. */
 int domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_scheduler_op *sched = &op->u.scheduler_op;
     struct xen_domctl_sched_credit2 *wanted = &sched->u.credit2;
-    uint32_t weight, cap;
+    struct sched_params p;
 
     if (sched->sched_id != XEN_SCHEDULER_CREDIT2)
         return -EINVAL;
-    sched_get_params(d, &weight, &cap);
+    sched_get_params(d, &p);
     switch (sched->cmd) {
     case XEN_DOMCTL_SCHEDOP_getinfo:
-        wanted->weight = (uint16_t)weight;
-        wanted->cap = (uint16_t)cap;
+        wanted->weight = (uint16_t)p.weight;
+        wanted->cap = (uint16_t)p.cap;
         return 0;
     case XEN_DOMCTL_SCHEDOP_putinfo:
-        return sched_set_params(d, wanted->weight ? wanted->weight : weight,
-                                wanted->cap != 0xffff ? wanted->cap : cap);
-    default:
+        p.weight = wanted->weight ? wanted->weight : p.weight;
+        p.cap = wanted->cap;
+        return sched_set_params(d, &p);
+    case CORBEL_SCHEDOP_get_reservation:
+        wanted->cap = (uint16_t)p.reservation;
+        return 0;
+    case CORBEL_SCHEDOP_put_reservation:
+        p.reservation = wanted->cap;
+        return sched_set_params(d, &p);
+    default: /* parameters of single vCPUs exist for RTDS only */
         return -EINVAL;
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What tools see of a domain; bitmaps in tools' memory. */
 #include "arch/cpu.h"
+#include "arch/numa.h"
 #include "control.h"
 #include "guest.h"
 #include "lib/string.h"
@@ -72,6 +73,7 @@ void control_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo
     info->shared_info_frame = d->shared_info ? virt_to_mfn(d->shared_info).n : INVALID_MFN.n;
     info->ssidref = d->ssidref;
     memcpy(info->handle, d->handle, sizeof(info->handle));
+    info->cpupool = d->pool;
     info->gpaddr_bits = guest_address_bits();
 }
 
@@ -97,4 +99,36 @@ int control_write_bitmap(const struct xenctl_bitmap *map, uint64_t bits)
     if (guest_write(addr, &bits, n_low) || guest_clear(addr + n_low, n_bytes - n_low))
         return -EFAULT;
     return 0;
+}
+
+int control_read_cpumask(const struct xenctl_bitmap *map, struct cpumask *cpus)
+{
+    uint32_t n_bits = MIN(map->nr_bits, (uint32_t)CPU_MAX);
+
+    *cpus = (struct cpumask){{0}};
+    if (guest_read(cpus->word, guest_handle_addr(map->bitmap), (n_bits + 7) / 8))
+        return -EFAULT;
+    for (uint32_t cpu = n_bits; cpu < ROUND_UP(n_bits, 8); cpu++)
+        cpumask_clear(cpus, cpu);
+    return 0;
+}
+
+int control_write_cpumask(const struct xenctl_bitmap *map, const struct cpumask *cpus)
+{
+    uint64_t n_bytes = ((uint64_t)map->nr_bits + 7) / 8, n_low = MIN(n_bytes, sizeof(cpus->word));
+    uint64_t addr = guest_handle_addr(map->bitmap);
+    struct cpumask out = *cpus;
+
+    for (uint32_t cpu = map->nr_bits; cpu < CPU_MAX; cpu++)
+        cpumask_clear(&out, cpu);
+    if (guest_write(addr, out.word, n_low) || guest_clear(addr + n_low, n_bytes - n_low))
+        return -EFAULT;
+    return 0;
+}
+
+uint64_t control_all_nodes(void)
+{
+    unsigned int n = numa_node_count();
+
+    return n < 64 ? (1ul << n) - 1 : ~0ul;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts about the machine: one CPU, one memory node, one CPU pool. */
+/* Facts about the machine: CPUs, memory nodes, the scheduler. */
 #include "arch/cpu.h"
 #include "arch/pci.h"
+#include "arch/numa.h"
+#include "arch/smp.h"
 #include "arch/time.h"
+#include "arch/topology.h"
 #include "control.h"
 #include "guest.h"
 #include "hypercall.h"
 #include "lib/string.h"
-
-#define DISTANCE_LOCAL 10 /* ACPI SLIT: a node to itself */
 
 /* Feature words in the order of Xen's feature sets (<xen/arch-x86/cpufeatureset.h>). */
 static void host_features(uint32_t cap[8])
@@ -32,10 +33,12 @@ int sysctl_physinfo(struct xen_sysctl *op)
     struct domain *d;
 
     *info = (struct xen_sysctl_physinfo){
-        .threads_per_core = 1,
-        .cores_per_socket = 1,
-        .nr_cpus = 1,
-        .nr_nodes = 1,
+        .threads_per_core = topology_threads_per_core(),
+        .cores_per_socket = topology_cores_per_socket(),
+        .nr_cpus = cpumask_count(&cpu_online_map),
+        .max_cpu_id = smp_cpu_count() - 1,
+        .nr_nodes = numa_node_count(),
+        .max_node_id = numa_node_count() - 1,
         .cpu_khz = tsc_khz,
         .capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1,
         .total_pages = heap_total_count(),
@@ -62,36 +65,67 @@ int sysctl_availheap(struct xen_sysctl *op)
     /* Free memory is not counted by address width. */
     if (heap->min_bitwidth || heap->max_bitwidth)
         return -EOPNOTSUPP;
-    op->u.availheap.avail_bytes = heap->node <= 0 ? heap_free_count() << PAGE_SHIFT : 0;
+    op->u.availheap.avail_bytes =
+        (heap->node < 0 ? heap_free_count() : heap_node_free((unsigned int)heap->node))
+        << PAGE_SHIFT;
     return 0;
 }
 
 int sysctl_cputopoinfo(struct xen_sysctl *op)
 {
     struct xen_sysctl_cputopoinfo *topology = &op->u.cputopoinfo;
-    xen_sysctl_cputopo_t cpu = {.core = 0, .socket = 0, .node = 0};
+    uint32_t n = smp_cpu_count();
 
-    if (guest_handle_addr(topology->cputopo) && topology->num_cpus > 0 &&
-        copy_to_guest(topology->cputopo, &cpu, 1))
-        return -EFAULT;
-    topology->num_cpus = 1;
+    if (guest_handle_addr(topology->cputopo)) {
+        n = MIN(n, topology->num_cpus);
+        for (uint32_t cpu = 0; cpu < n; cpu++) {
+            xen_sysctl_cputopo_t t = {.core = XEN_INVALID_CORE_ID,
+                                      .socket = XEN_INVALID_SOCKET_ID,
+                                      .node = XEN_INVALID_NODE_ID};
+
+            if (cpumask_test(&cpu_online_map, cpu))
+                t = (xen_sysctl_cputopo_t){.core = topology_core(cpu),
+                                           .socket = topology_socket(cpu),
+                                           .node = topology_node(cpu)};
+            if (copy_to_guest_at(topology->cputopo, cpu, &t, 1))
+                return -EFAULT;
+        }
+    }
+    topology->num_cpus = n;
+    return 0;
+}
+
+static int write_distances(const struct xen_sysctl_numainfo *numa_op, uint32_t n)
+{
+    for (uint32_t from = 0; from < n; from++)
+        for (uint32_t to = 0; to < n; to++) {
+            uint32_t distance = numa_distance(from, to);
+
+            if (copy_to_guest_at(numa_op->distance, (uint64_t)from * n + to, &distance, 1))
+                return -EFAULT;
+        }
     return 0;
 }
 
 int sysctl_numainfo(struct xen_sysctl *op)
 {
-    struct xen_sysctl_numainfo *numa = &op->u.numainfo;
-    xen_sysctl_meminfo_t memory = {.memsize = heap_total_count() << PAGE_SHIFT,
-                                   .memfree = heap_free_count() << PAGE_SHIFT};
-    uint32_t distance = DISTANCE_LOCAL;
+    struct xen_sysctl_numainfo *info = &op->u.numainfo;
+    bool wants_memory = guest_handle_addr(info->meminfo) != 0;
+    bool wants_distance = guest_handle_addr(info->distance) != 0;
+    uint32_t n = numa_node_count();
 
-    if (guest_handle_addr(numa->meminfo) && numa->num_nodes > 0 &&
-        copy_to_guest(numa->meminfo, &memory, 1))
+    if (wants_memory || wants_distance)
+        n = MIN(n, info->num_nodes);
+    for (uint32_t node = 0; wants_memory && node < n; node++) {
+        xen_sysctl_meminfo_t memory = {.memsize = heap_node_total(node) << PAGE_SHIFT,
+                                       .memfree = heap_node_free(node) << PAGE_SHIFT};
+
+        if (copy_to_guest_at(info->meminfo, node, &memory, 1))
+            return -EFAULT;
+    }
+    if (wants_distance && write_distances(info, n))
         return -EFAULT;
-    if (guest_handle_addr(numa->distance) && numa->num_nodes > 0 &&
-        copy_to_guest(numa->distance, &distance, 1))
-        return -EFAULT;
-    numa->num_nodes = 1;
+    info->num_nodes = n;
     return 0;
 }
 
@@ -119,41 +153,33 @@ int sysctl_pcitopoinfo(struct xen_sysctl *op)
     return 0;
 }
 
-static int pool_info(struct xen_sysctl_cpupool_op *pool)
+/* How long each CPU has idled. */
+int sysctl_getcpuinfo(struct xen_sysctl *op)
 {
-    struct domain *d;
+    struct xen_sysctl_getcpuinfo *info = &op->u.getcpuinfo;
+    uint32_t n = MIN(info->max_cpus, smp_cpu_count());
 
-    /* Asked for a pool, the next one by number is described; 0 is the only one. */
-    if (pool->cpupool_id != 0)
-        return -ENOENT;
-    pool->sched_id = XEN_SCHEDULER_CREDIT2;
-    pool->n_dom = 0;
-    for_each_domain (d)
-        pool->n_dom++;
-    return control_write_bitmap(&pool->cpumap, CONTROL_CPUS);
+    for (uint32_t cpu = 0; cpu < n; cpu++) {
+        xen_sysctl_cpuinfo_t idle = {.idletime = sched_cpu_idle_time(cpu)};
+
+        if (copy_to_guest_at(info->info, cpu, &idle, 1))
+            return -EFAULT;
+    }
+    info->nr_cpus = n;
+    return 0;
 }
 
-int sysctl_cpupool_op(struct xen_sysctl *op)
+/* Parameters of a whole pool's scheduler: ours has none that credit2's name. */
+int sysctl_scheduler_op(struct xen_sysctl *op)
 {
-    struct xen_sysctl_cpupool_op *pool = &op->u.cpupool_op;
+    const struct xen_sysctl_scheduler_op *sched = &op->u.scheduler_op;
+    unsigned int id;
 
-    switch (pool->op) {
-    case XEN_SYSCTL_CPUPOOL_OP_INFO:
-        return pool_info(pool);
-    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
-        return control_write_bitmap(&pool->cpumap, 0);
-    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
-        if (pool->domid >= DOMID_LIMIT || !domain_find((domid_t)pool->domid))
-            return -EINVAL;
-        return pool->cpupool_id == 0 ? 0 : -ENOENT;
-    case XEN_SYSCTL_CPUPOOL_OP_CREATE:
-    case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
-    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
-    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
-        return -EOPNOTSUPP;
-    default:
-        return -ENOSYS;
-    }
+    if (!sched_pool_find(sched->cpupool_id, false, &id))
+        return -ESRCH;
+    if (sched->sched_id != XEN_SCHEDULER_CREDIT2)
+        return -EINVAL;
+    return -EOPNOTSUPP;
 }
 
 /* No CPUID masking MSRs are used: PV guests' CPUID is emulated. */

@@ -197,6 +197,7 @@ int domain_create(domid_t id, const xen_domain_handle_t handle, uint32_t flags,
     d->is_control = control;
     d->createflags = flags;
     memcpy(d->handle, handle, sizeof(d->handle));
+    sched_domain_init(d);
     d->pause_count = 1;
     d->controller_pauses = 1;
     d->max_vcpus = max_vcpus;
@@ -236,6 +237,7 @@ int domain_kill(struct domain *d)
         spin_unlock(&d->page_lock);
         page_claim(d, 0);
         domain_pause(d);
+        timer_stop_wait(&d->cap_timer);
         for_each_vcpu (d, v) {
             v->periodic_period = 0;
             timer_stop_wait(&v->singleshot);

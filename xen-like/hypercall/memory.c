@@ -5,6 +5,7 @@
 
 #include <xen/memory.h>
 
+#include "arch/numa.h"
 #include "arch/pv_mm.h"
 #include "boot.h"
 #include "console.h"
@@ -44,10 +45,22 @@ static int64_t restart(uint64_t cmd, uint64_t start, uint64_t arg)
                              0);
 }
 
-/* Fresh frames must not tell their last owner's secrets. */
-static struct page_info *alloc_clean(struct domain *d, unsigned int order, unsigned int bits)
+/* Frames of the node named in `mem_flags`, else of those the domain prefers. */
+static struct page_info *alloc_near(const struct domain *d, unsigned int order, uint32_t mem_flags)
 {
-    struct page_info *pg = heap_alloc_pages_bits(order, bits, 0);
+    unsigned int node = XENMEMF_get_node(mem_flags);
+    bool is_named = node < numa_node_count();
+
+    return heap_alloc_pages_node(
+        order, XENMEMF_get_address_bits(mem_flags), is_named ? 1ul << node : d->nodes,
+        is_named && (mem_flags & XENMEMF_exact_node_request) ? HEAP_EXACT_NODE : 0);
+}
+
+/* Fresh frames must not tell their last owner's secrets. */
+static struct page_info *alloc_clean(struct domain *d, unsigned int order, uint32_t mem_flags)
+{
+    struct page_info *pg = alloc_near(d, order, mem_flags);
+
     if (!pg)
         return NULL;
     memset(page_to_virt(pg), 0, PAGE_SIZE << order);
@@ -63,7 +76,7 @@ static int populate_one(struct domain *d, const struct xen_memory_reservation *r
     xen_pfn_t gpfn;
     if (copy_from_guest_at(&gpfn, r->extent_start, i, 1))
         return -EFAULT;
-    struct page_info *pg = alloc_clean(d, r->extent_order, XENMEMF_get_address_bits(r->mem_flags));
+    struct page_info *pg = alloc_clean(d, r->extent_order, r->mem_flags);
     if (!pg)
         return -ENOMEM;
     uint64_t mfn = page_to_mfn(pg).n;
@@ -74,7 +87,7 @@ static int populate_one(struct domain *d, const struct xen_memory_reservation *r
 
 static int increase_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t i)
 {
-    struct page_info *pg = alloc_clean(d, r->extent_order, XENMEMF_get_address_bits(r->mem_flags));
+    struct page_info *pg = alloc_clean(d, r->extent_order, r->mem_flags);
     if (!pg)
         return -ENOMEM;
     uint64_t mfn = page_to_mfn(pg).n;
@@ -163,7 +176,7 @@ static int exchange_round(struct domain *d, const struct xen_memory_exchange *x,
             return rc;
     }
     if (n_out == 1) {
-        fresh = heap_alloc_pages_bits(out_order, XENMEMF_get_address_bits(x->out.mem_flags), 0);
+        fresh = alloc_near(d, out_order, x->out.mem_flags);
         if (!fresh)
             return -ENOMEM;
         memset(page_to_virt(fresh), 0, PAGE_SIZE << out_order);
@@ -181,7 +194,7 @@ static int exchange_round(struct domain *d, const struct xen_memory_exchange *x,
     for (uint64_t i = 0; i < n_out; i++) {
         struct page_info *pg = fresh;
         if (n_out > 1) {
-            pg = heap_alloc_pages_bits(out_order, XENMEMF_get_address_bits(x->out.mem_flags), 0);
+            pg = alloc_near(d, out_order, x->out.mem_flags);
             if (!pg)
                 return -ENOMEM;
             memset(page_to_virt(pg), 0, PAGE_SIZE << out_order);

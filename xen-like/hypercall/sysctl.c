@@ -12,6 +12,7 @@ static int (*const sysctls[])(struct xen_sysctl *op) = {
     SYSCTL(debug_keys),  SYSCTL(availheap),      SYSCTL(cputopoinfo),
     SYSCTL(numainfo),    SYSCTL(cpupool_op),     SYSCTL(get_cpu_levelling_caps),
     SYSCTL(pcitopoinfo), SYSCTL(get_cpu_policy), SYSCTL(get_cpu_featureset),
+    SYSCTL(getcpuinfo),  SYSCTL(scheduler_op),
 };
 
 int64_t hc_sysctl(HC_ARGS)

@@ -48,6 +48,7 @@ struct boot_options {
     unsigned int dom0_max_vcpus;
     bool noreboot;
     bool watchdog;
+    bool sched_core; /* threads of a core never run vCPUs of two domains */
     bool com1_given;
     uint32_t com1_baud;
     bool console_com1, console_vga;

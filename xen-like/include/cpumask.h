@@ -66,6 +66,41 @@ static inline struct cpumask cpumask_and(const struct cpumask *a, const struct c
     return r;
 }
 
+static inline struct cpumask cpumask_or(const struct cpumask *a, const struct cpumask *b)
+{
+    struct cpumask r;
+
+    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+        r.word[i] = a->word[i] | b->word[i];
+    return r;
+}
+
+static inline bool cpumask_equal(const struct cpumask *a, const struct cpumask *b)
+{
+    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+        if (a->word[i] != b->word[i])
+            return false;
+    return true;
+}
+
+static inline struct cpumask cpumask_all(void)
+{
+    struct cpumask r;
+
+    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+        r.word[i] = ~0ul;
+    return r;
+}
+
+/* The last member, CPU_MAX when there is none. */
+static inline unsigned int cpumask_last(const struct cpumask *m)
+{
+    for (unsigned int cpu = CPU_MAX; cpu-- > 0;)
+        if (m->word[cpu / 64] >> cpu % 64 & 1)
+            return cpu;
+    return CPU_MAX;
+}
+
 static inline struct cpumask cpumask_of(unsigned int cpu)
 {
     struct cpumask r = {{0}};

@@ -38,6 +38,7 @@ enum vcpu_pause_flags {
     VPF_DOWN = 1 << 1,    /* not brought up yet, or taken down */
     VPF_POLLING = 1 << 2, /* SCHEDOP_poll */
     VPF_PAUSED = 1 << 3,  /* pause_count > 0 (own or the domain's) */
+    VPF_PARKED = 1 << 4,  /* its domain's cap is used up until the next period */
 };
 
 struct vcpu {
@@ -50,7 +51,9 @@ struct vcpu {
     bool is_idle;
     unsigned int
         cpu; /* where it runs, waits or ran last: that CPU's run queue lock guards its scheduling */
-    struct cpumask affinity; /* where it may run */
+    struct cpumask hard_affinity, soft_affinity; /* as the toolstack set them */
+    bool pin_override;       /* SCHEDOP_pin_override holds: hard_affinity is not the toolstack's */
+    struct cpumask allowed;  /* where it may run: affinity, pool and running CPUs */
     struct sched_unit sched; /* scheduler's state */
 
     vcpu_info_t *vcpu_info;   /* never NULL: shared_info's slot, a registered page, or a dummy */
@@ -114,6 +117,10 @@ struct domain {
     uint64_t vm_assist;         /* bits VMASST_TYPE_* */
     struct cpumask
         dirty_cpus; /* CPUs that may hold translations of it: those that run a vCPU of it */
+    struct sched_group sched; /* weight, cap, reservation */
+    struct timer cap_timer;   /* end of the cap's period, while a vCPU is parked */
+    unsigned int pool;        /* CPU pool */
+    uint64_t nodes;           /* memory nodes it prefers, 0 = none in particular */
     unsigned int max_vcpus;
     struct vcpu **vcpu; /* max_vcpus entries, NULL = not created */
     int32_t time_offset_seconds;

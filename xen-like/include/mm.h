@@ -113,14 +113,24 @@ void m2p_share(void);
 /* --- allocator (mm/heap.c) --- */
 #define HEAP_MAX_ORDER  18        /* 1 GiB */
 #define HEAP_BELOW_4G   (1u << 0) /* frames under 4 GiB only */
+#define HEAP_EXACT_NODE (1u << 2) /* of the nodes wanted or none */
 #define HEAP_NO_RESERVE (1u << 1) /* may use the hypervisor's last reserve */
 /* 2^order contiguous frames, not zeroed, no owner, or NULL. */
 struct page_info *heap_alloc_pages(unsigned int order, unsigned int flags);
 /* Frames whose machine addresses fit `bits` bits (0 = any). */
 struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, unsigned int flags);
+/* Of the memory nodes in `wanted` (0: no wish) as far as they have some. */
+struct page_info *heap_alloc_pages_node(unsigned int order, unsigned int bits, uint64_t wanted,
+                                        unsigned int flags);
 void heap_free_pages(struct page_info *pg, unsigned int order);
-uint64_t heap_free_count(void);  /* frames */
+uint64_t heap_free_count(void); /* frames */
+/* The same of one memory node. */
+uint64_t heap_node_free(unsigned int node);
+uint64_t heap_node_total(unsigned int node);
 uint64_t heap_total_count(void); /* frames of RAM of the machine */
+/* At boot, once nodes are known: sorts what is free by node. `activate` makes numa_node_of_mfn
+ * tell them. */
+void heap_split_nodes(void (*activate)(void));
 /* At boot: so many frames are RAM, free or in use by the hypervisor. */
 void heap_add_total(uint64_t frames);
 

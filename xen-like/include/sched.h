@@ -15,14 +15,27 @@ struct domain;
 struct vcpu_runstate_info;
 
 #define SCHED_WEIGHT_DEFAULT 256
+#define SCHED_WEIGHT_MAX     65535
+
+/* A domain's scheduling parameters and what is left of its cap. */
+struct sched_group {
+    uint32_t weight;      /* 1..SCHED_WEIGHT_MAX, of each vCPU */
+    uint32_t cap;         /* hundredths of a CPU for all vCPUs together, 0 = none */
+    uint32_t reservation; /* hundredths of a CPU for all together, at least; 0 = none */
+    uint32_t n_units;
+    int64_t budget;      /* ns left in this period of the cap; negative: overdrawn */
+    uint64_t period_end; /* system time */
+};
 
 /* What the policy keeps for each vCPU. */
 struct sched_unit {
-    struct rb_node node;    /* in the run queue, ordered by vtime */
+    struct sched_group *group;
+    struct rb_node node;    /* in a run queue, ordered by key */
     int64_t vtime;          /* ns of CPU used, scaled by SCHED_WEIGHT_DEFAULT / weight */
-    uint32_t weight;        /* 1..65535 */
-    uint32_t cap;           /* percent of a CPU, 0 = none */
+    int64_t key;            /* in a run queue, instead of vtime: less the queue's offset */
     uint64_t charged_until; /* system time up to which vtime counts */
+    uint32_t weight;        /* what it adds to the queue it is in */
+    uint32_t reservation;
     bool is_queued;
 };
 
@@ -44,15 +57,62 @@ void sched_yield_current(void);
 /* Picks the next vCPU and switches to it; from the schedule softirq on the way to a guest. Does not
  * return. */
 void schedule(void);
-/* Weight and cap of all vCPUs of `d`; -EINVAL outside the range. */
-int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap);
-void sched_get_params(const struct domain *d, uint32_t *weight, uint32_t *cap);
 /* Nanoseconds `v` has run. */
 uint64_t sched_vcpu_runtime(struct vcpu *v);
 /* Its runstate as of now. */
 void sched_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
-/* Where `v` may run; -EINVAL when no online CPU is among them. It is moved if it must be. */
-int sched_set_affinity(struct vcpu *v, const struct cpumask *cpus);
+/* Nanoseconds `cpu` has had nothing to run. */
+uint64_t sched_cpu_idle_time(unsigned int cpu);
+/* The state of one that does not run, by its pause flags; its queue is locked. */
+void sched_set_runstate(struct vcpu *v);
+/* What `v` may run on has changed: it is moved if it must be. */
+void sched_reconsider(struct vcpu *v);
+
+/* --- a domain's parameters (pool.c) --- */
+struct sched_params {
+    uint32_t weight;      /* 1..SCHED_WEIGHT_MAX */
+    uint32_t cap;         /* hundredths of a CPU, 0 = none */
+    uint32_t reservation; /* hundredths of a CPU, 0 = none */
+};
+void sched_domain_init(struct domain *d);
+/* -EINVAL outside the ranges, for a cap above its vCPUs' CPUs or under the reservation. */
+int sched_set_params(struct domain *d, const struct sched_params *p);
+void sched_get_params(const struct domain *d, struct sched_params *p);
+/* A new cap holds at once: whoever waits for the old one's next period goes on. */
+void sched_cap_changed(struct domain *d);
+/*
+ * Where `v` may run and where it likes to (NULL: as before); -EINVAL when no CPU of its pool is in
+ * `hard`.
+ */
+int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft);
+/* A CPU came or went (cpu_online_map). */
+void sched_cpus_changed(void);
+
+/* --- CPU pools (pool.c) --- */
+#define SCHED_POOL_ANY (~0u) /* as a pool or a CPU: choose one */
+#define POOL_NONE      (~0u)
+struct sched_pool {
+    bool is_used;
+    struct cpumask cpus;
+};
+void sched_pools_init(void);
+/* A CPU just started joins pool 0. */
+void sched_pool_add_new(unsigned int cpu);
+/* By number, or the next higher one; NULL when there is none. */
+const struct sched_pool *sched_pool_find(unsigned int id, bool or_next, unsigned int *found);
+unsigned int sched_pool_count_domains(unsigned int id);
+/* CPUs in no pool. */
+struct cpumask sched_pool_free_cpus(void);
+/* -EEXIST, -ENOSPC, -EINVAL; *id may be SCHED_POOL_ANY and becomes the number. */
+int sched_pool_create(unsigned int *id);
+/* -ENOENT; -EBUSY with CPUs or domains in it. */
+int sched_pool_destroy(unsigned int id);
+/* -ENOENT no such pool, -EINVAL no such CPU (there), -EBUSY in a pool already, or the last CPU of a
+ * pool with domains. */
+int sched_pool_add_cpu(unsigned int id, unsigned int cpu);
+int sched_pool_remove_cpu(unsigned int id, unsigned int cpu);
+/* -ENOENT no such pool, -ENODEV no CPU in it. */
+int sched_pool_move_domain(struct domain *d, unsigned int id);
 
 /* --- softirqs: work noticed in interrupts or hypercalls, done before returning to a guest --- */
 enum softirq {

@@ -87,6 +87,13 @@ static bool parse_guest_loglvl(const char *v)
     return level_of(v, &boot_options.guest_loglvl);
 }
 
+/* cpu, core; socket is not offered. */
+static bool parse_sched_granularity(const char *v)
+{
+    boot_options.sched_core = strcmp(v, "core") == 0;
+    return boot_options.sched_core || strcmp(v, "cpu") == 0;
+}
+
 static bool accept(const char *v)
 {
     (void)v;
@@ -105,6 +112,7 @@ static const struct cmdline_option options[] = {
     {"umip", CMDLINE_BOOL, &protect_options.umip, sizeof(protect_options.umip), NULL},
     {"xpti", CMDLINE_CALL, .parse = protect_parse_xpti},
     {"spec-ctrl", CMDLINE_CALL, .parse = protect_parse_spec},
+    {"sched-gran", CMDLINE_CALL, .parse = parse_sched_granularity},
     {"noreboot", CMDLINE_BOOL, &boot_options.noreboot, sizeof(boot_options.noreboot), NULL},
     {"watchdog", CMDLINE_BOOL, &boot_options.watchdog, sizeof(boot_options.watchdog), NULL},
     /* Said by Debian's GRUB scripts and by habit; nothing here depends on them. */

@@ -5,6 +5,7 @@
 #include "arch/cpu.h"
 #include "arch/fpu.h"
 #include "arch/nmi.h"
+#include "arch/numa.h"
 #include "arch/paging.h"
 #include "arch/protect.h"
 #include "arch/power.h"
@@ -95,6 +96,7 @@ static const struct {
     {"scheduler", sched_init},
     {"CPU", init_cpu},
     {"ACPI tables", init_acpi},
+    {"memory nodes", numa_init},
     {"interrupts", irq_init},
     {"clocks", time_init},
     {"other CPUs", smp_init},

@@ -2,11 +2,13 @@
 /*
  * The buddy allocator of machine frames.
  *
- * Free blocks hang in lists by zone and order. A zone holds the frames whose number has the same
- * highest bit, so "frames below 2^n" is a set of whole zones and a block never straddles two. Frame
- * 0 is never free (the first MiB is not given to the heap), so 0 ends a list. Guarded by heap_lock.
+ * Free blocks hang in lists by memory node, zone and order. A zone holds the frames whose number
+ * has the same highest bit, so "frames below 2^n" is a set of whole zones and a block never
+ * straddles two. Frame 0 is never free (the first MiB is not given to the heap), so 0 ends a list.
+ * Guarded by heap_lock.
  */
 #include "mm.h"
+#include "arch/numa.h"
 #include "arch/paging.h"
 #include "arch/smp.h"
 #include "arch/tlb.h"
@@ -17,10 +19,13 @@
 #define N_ZONES 41
 
 static struct spinlock heap_lock = SPINLOCK_INIT(RANK_HEAP);
-static uint32_t free_head[N_ZONES][HEAP_MAX_ORDER + 1];
-/* Which zones, and which orders of a zone, have a block. */
-static uint64_t zones_with_blocks;
-static uint32_t orders_with_blocks[N_ZONES];
+static struct heap_node {
+    uint32_t free_head[N_ZONES][HEAP_MAX_ORDER + 1];
+    /* Which zones, and which orders of a zone, have a block. */
+    uint64_t zones_with_blocks;
+    uint32_t orders_with_blocks[N_ZONES];
+    uint64_t n_free, n_total;
+} nodes[NUMA_MAX_NODES];
 static uint64_t n_free, n_total;
 static unsigned int zone_of(uint64_t mfn)
 {
@@ -29,37 +34,41 @@ static unsigned int zone_of(uint64_t mfn)
 
 static void block_link(uint64_t mfn, unsigned int order)
 {
+    struct heap_node *node = &nodes[numa_node_of_mfn(mfn)];
     struct page_info *pg = frame_table + mfn;
     unsigned int zone = zone_of(mfn);
-    uint32_t *head = &free_head[zone][order];
+    uint32_t *head = &node->free_head[zone][order];
+
     pg->prev = 0;
     pg->next = *head;
     if (*head)
         frame_table[*head].prev = (uint32_t)mfn;
     *head = (uint32_t)mfn;
-    orders_with_blocks[zone] |= 1u << order;
-    zones_with_blocks |= 1ul << zone;
+    node->orders_with_blocks[zone] |= 1u << order;
+    node->zones_with_blocks |= 1ul << zone;
     pg->order = (uint8_t)order;
     pg->flags |= PGF_FREE;
 }
 
-static void first_block_gone(unsigned int zone, unsigned int order, uint32_t next)
+static void first_block_gone(struct heap_node *node, unsigned int zone, unsigned int order,
+                             uint32_t next)
 {
-    free_head[zone][order] = next;
+    node->free_head[zone][order] = next;
     if (next)
         return;
-    orders_with_blocks[zone] &= ~(1u << order);
-    if (!orders_with_blocks[zone])
-        zones_with_blocks &= ~(1ul << zone);
+    node->orders_with_blocks[zone] &= ~(1u << order);
+    if (!node->orders_with_blocks[zone])
+        node->zones_with_blocks &= ~(1ul << zone);
 }
 
-static void block_unlink(uint64_t mfn)
+static void block_unlink(struct heap_node *node, uint64_t mfn)
 {
     struct page_info *pg = frame_table + mfn;
+
     if (pg->prev)
         frame_table[pg->prev].next = pg->next;
     else
-        first_block_gone(zone_of(mfn), pg->order, pg->next);
+        first_block_gone(node, zone_of(mfn), pg->order, pg->next);
     if (pg->next)
         frame_table[pg->next].prev = pg->prev;
     pg->prev = pg->next = 0;
@@ -68,25 +77,27 @@ static void block_unlink(uint64_t mfn)
 
 /* Takes a block of `order` from the zones `top`..1, splitting a larger one. Returns its frame or 0.
  */
-static uint64_t take_block(unsigned int order, unsigned int top)
+static uint64_t take_block(struct heap_node *node, unsigned int order, unsigned int top)
 {
-    uint64_t zones = zones_with_blocks & ((2ul << top) - 1);
+    uint64_t zones = node->zones_with_blocks & ((2ul << top) - 1);
 
     while (zones) {
         unsigned int z = 63 - __builtin_clzl(zones);
-        uint32_t orders = orders_with_blocks[z] >> order << order;
+        uint32_t orders = node->orders_with_blocks[z] >> order << order;
 
         zones &= ~(1ul << z);
         if (!orders)
             continue;
         unsigned int o = __builtin_ctz(orders);
-        uint64_t mfn = free_head[z][o];
+        uint64_t mfn = node->free_head[z][o];
 
-        block_unlink(mfn);
+        block_unlink(node, mfn);
         while (o > order) {
             o--;
             block_link(mfn + (1ul << o), o);
         }
+        node->n_free -= 1ul << order;
+        n_free -= 1ul << order;
         return mfn;
     }
     return 0;
@@ -116,9 +127,25 @@ static void forget_translations(uint64_t mfn, unsigned int order)
         tlb_flush_since(&cpu_online_map, youngest);
 }
 
-struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, unsigned int flags)
+/* From the nodes wanted, then, unless only those will do, from any. Node 0 last: low memory is
+ * there. */
+static uint64_t take_from_nodes(unsigned int order, unsigned int top, uint64_t wanted, bool exact)
+{
+    uint64_t all = (1ul << numa_node_count()) - 1, mfn = 0;
+
+    for (uint64_t left = wanted ? wanted & all : all; left && !mfn;
+         left &= ~(1ul << (63 - __builtin_clzl(left))))
+        mfn = take_block(&nodes[63 - __builtin_clzl(left)], order, top);
+    if (!mfn && wanted && !exact)
+        mfn = take_from_nodes(order, top, 0, false);
+    return mfn;
+}
+
+struct page_info *heap_alloc_pages_node(unsigned int order, unsigned int bits, uint64_t wanted,
+                                        unsigned int flags)
 {
     unsigned int top = N_ZONES - 1;
+
     if (order > HEAP_MAX_ORDER || (bits && bits <= PAGE_SHIFT))
         return NULL;
     if (flags & HEAP_BELOW_4G)
@@ -127,9 +154,7 @@ struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, u
         top = bits - PAGE_SHIFT;
 
     spin_lock(&heap_lock);
-    uint64_t mfn = take_block(order, top);
-    if (mfn)
-        n_free -= 1ul << order;
+    uint64_t mfn = take_from_nodes(order, top, wanted, flags & HEAP_EXACT_NODE);
     spin_unlock(&heap_lock);
     if (!mfn)
         return NULL;
@@ -146,6 +171,11 @@ struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, u
     return frame_table + mfn;
 }
 
+struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, unsigned int flags)
+{
+    return heap_alloc_pages_node(order, bits, 0, flags);
+}
+
 struct page_info *heap_alloc_pages(unsigned int order, unsigned int flags)
 {
     return heap_alloc_pages_bits(order, 0, flags);
@@ -154,9 +184,11 @@ struct page_info *heap_alloc_pages(unsigned int order, unsigned int flags)
 void heap_free_pages(struct page_info *pg, unsigned int order)
 {
     uint64_t mfn = page_to_mfn(pg).n;
+    unsigned int node = numa_node_of_mfn(mfn);
 
     spin_lock(&heap_lock);
     n_free += 1ul << order;
+    nodes[node].n_free += 1ul << order;
     for (uint64_t i = 0; i < 1ul << order; i++) {
         struct page_info *frame = frame_table + mfn + i;
 
@@ -169,9 +201,9 @@ void heap_free_pages(struct page_info *pg, unsigned int order)
         if (buddy >= max_page || zone_of(buddy | 1) != zone_of(mfn))
             break;
         const struct page_info *b = frame_table + buddy;
-        if (!(b->flags & PGF_FREE) || b->order != order)
+        if (!(b->flags & PGF_FREE) || b->order != order || numa_node_of_mfn(buddy) != node)
             break;
-        block_unlink(buddy);
+        block_unlink(&nodes[node], buddy);
         mfn &= ~(1ul << order);
         order++;
     }
@@ -187,6 +219,56 @@ uint64_t heap_free_count(void)
 void heap_add_total(uint64_t frames)
 {
     n_total += frames;
+    nodes[0].n_total += frames;
+}
+
+uint64_t heap_node_free(unsigned int node)
+{
+    return node < NUMA_MAX_NODES ? nodes[node].n_free : 0;
+}
+
+uint64_t heap_node_total(unsigned int node)
+{
+    return node < NUMA_MAX_NODES ? nodes[node].n_total : 0;
+}
+
+/* Links a block, in halves where it reaches over a node's end. */
+static void link_by_node(uint64_t mfn, unsigned int order)
+{
+    if (order && numa_node_end(mfn) < mfn + (1ul << order)) {
+        link_by_node(mfn, order - 1);
+        link_by_node(mfn + (1ul << (order - 1)), order - 1);
+        return;
+    }
+    nodes[numa_node_of_mfn(mfn)].n_free += 1ul << order;
+    block_link(mfn, order);
+}
+
+void heap_split_nodes(void (*activate)(void))
+{
+    uint32_t chain = 0;
+
+    spin_lock(&heap_lock);
+    for (uint64_t mfn; nodes[0].zones_with_blocks;) {
+        unsigned int zone = (unsigned int)__builtin_ctzl(nodes[0].zones_with_blocks);
+
+        mfn = nodes[0].free_head[zone][__builtin_ctz(nodes[0].orders_with_blocks[zone])];
+        block_unlink(&nodes[0], mfn);
+        frame_table[mfn].next = chain;
+        chain = (uint32_t)mfn;
+    }
+    activate();
+    nodes[0].n_free = nodes[0].n_total = 0;
+    while (chain) {
+        uint32_t mfn = chain;
+
+        chain = frame_table[mfn].next;
+        link_by_node(mfn, frame_table[mfn].order);
+    }
+    for (uint64_t mfn = 0; mfn < max_page; mfn++)
+        if (frame_table[mfn].flags & PGF_RAM)
+            nodes[numa_node_of_mfn(mfn)].n_total++;
+    spin_unlock(&heap_lock);
 }
 
 uint64_t heap_total_count(void)

@@ -1,57 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler's mechanism: who runs where. The order within a CPU's queue is the policy's
- * (policy.h).
+ * The scheduler's mechanism: who runs where. The order within a queue is the policy's (policy.h),
+ * the choice of a CPU is in balance.c.
  *
- * A vCPU belongs to the run queue of v->cpu, whose lock guards its place, its runstate and v->cpu
- * itself. Never are two of these locks held. `running` is the vCPU a CPU has chosen; the one before
- * is on its way into its struct until sched_context_saved. As long as is_running says that a vCPU's
- * registers are on a CPU it may wait in that CPU's queue only: whoever takes vCPUs to another CPU
- * passes it over.
+ * A vCPU belongs to the run queue of v->cpu, whose lock guards its place, its runstate, v->allowed
+ * and v->cpu itself. Never are two of these locks held. `running` is the vCPU a CPU has chosen; the
+ * one before is on its way into its struct until sched_context_saved. As long as is_running says
+ * that a vCPU's registers are on a CPU only that CPU may choose it: all others pass it over.
+ *
+ * Core scheduling: the threads of a core share one queue, and while one runs a vCPU of some domain
+ * the others run vCPUs of the same or idle. A thread for which only others' vCPUs are left idles;
+ * when one of those is behind what runs, the threads are made to choose anew, one after the other:
+ * the first finds the others idle and is free to choose.
  */
-#include "policy.h"
 #include "arch/context.h"
 #include "arch/cpu.h"
 #include "arch/smp.h"
+#include "arch/topology.h"
+#include "boot.h"
 #include "console.h"
-#include "domain.h"
 #include "counters.h"
-#include "spinlock.h"
+#include "internal.h"
 #include "trace.h"
 
-struct sched_cpu {
-    struct spinlock lock; /* RANK_SCHED */
-    struct run_queue queue;
-    struct vcpu *running;
-    struct timer slice;
-    struct vcpu idle;
-};
+struct sched_cpu *sched_cpus[CPU_MAX];
+struct cpumask sched_idle_cpus, sched_tickless_cpus;
 
 static struct sched_cpu boot_cpu;
-static struct sched_cpu *sched_cpus[CPU_MAX];
 static struct domain idle_domain;
-static struct cpumask idle_cpus;
 
-static struct vcpu *unit_vcpu(struct sched_unit *u)
-{
-    return container_of(u, struct vcpu, sched);
-}
-
-static struct sched_unit *running_unit(const struct sched_cpu *sc)
-{
-    return sc->running->is_idle ? NULL : &sc->running->sched;
-}
-
-static struct sched_cpu *lock_cpu_of(const struct vcpu *v)
+struct sched_cpu *sched_lock_cpu_of(const struct vcpu *v)
 {
     for (;;) {
         unsigned int cpu = __atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE);
         struct sched_cpu *sc = sched_cpus[cpu];
 
-        spin_lock(&sc->lock);
+        spin_lock(&sc->rq->lock);
         if (likely(cpu == v->cpu))
             return sc;
-        spin_unlock(&sc->lock);
+        spin_unlock(&sc->rq->lock);
     }
 }
 
@@ -67,13 +54,19 @@ static void set_runstate(struct vcpu *v, int state)
     v->runstate.state = state;
 }
 
+/* Of one that does not run; waiting for a cap's next period is waiting for a CPU. */
 static int idle_state(const struct vcpu *v)
 {
-    unsigned int flags = READ_ONCE(v->pause_flags);
+    unsigned int flags = READ_ONCE(v->pause_flags) & ~(unsigned int)VPF_PARKED;
 
     return flags == 0                              ? RUNSTATE_runnable
            : (flags & (VPF_BLOCKED | VPF_POLLING)) ? RUNSTATE_blocked
                                                    : RUNSTATE_offline;
+}
+
+void sched_set_runstate(struct vcpu *v)
+{
+    set_runstate(v, idle_state(v));
 }
 
 static void slice_ended(void *data)
@@ -82,18 +75,40 @@ static void slice_ended(void *data)
     softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
+/* With core scheduling the queue of a thread of the same core that was started before. */
+static struct sched_queue *shared_queue(unsigned int cpu)
+{
+    const struct cpumask *threads = topology_siblings(cpu);
+    unsigned int other;
+
+    if (boot_options.sched_core)
+        for_each_cpu(other, threads)
+        {
+            if (other != cpu && sched_cpus[other])
+                return sched_cpus[other]->rq;
+        }
+    return NULL;
+}
+
 static void init_cpu(struct sched_cpu *sc, unsigned int cpu)
 {
+    struct sched_queue *shared = shared_queue(cpu);
+
     *sc = (struct sched_cpu){.idle = {.id = cpu, .cpu = cpu}};
-    spin_lock_init(&sc->lock, RANK_SCHED);
+    sc->rq = shared ? shared : &sc->own;
+    spin_lock_init(&sc->own.lock, RANK_SCHED);
+    policy_queue_init(&sc->own.queue);
+    cpumask_set(&sc->rq->cpus, cpu);
     timer_init(&sc->slice, slice_ended, NULL);
     sc->slice.cpu = cpu;
     sc->idle.domain = &idle_domain;
     sc->idle.is_idle = sc->idle.is_running = true;
     sc->idle.vcpu_info = &sc->idle.private_info;
+    sc->idle.runstate.state = RUNSTATE_running;
+    sc->idle.runstate.state_entry_time = (uint64_t)time_now();
     sc->running = &sc->idle;
     sched_cpus[cpu] = sc;
-    cpumask_set(&idle_cpus, cpu);
+    cpumask_set(&sched_idle_cpus, cpu);
 }
 
 void sched_init(void)
@@ -101,6 +116,7 @@ void sched_init(void)
     idle_domain.id = DOMID_IDLE;
     init_cpu(&boot_cpu, 0);
     cpu_info()->current_vcpu = &boot_cpu.idle;
+    sched_pools_init();
 }
 
 int sched_cpu_init(unsigned int cpu)
@@ -111,99 +127,162 @@ int sched_cpu_init(unsigned int cpu)
         return -ENOMEM;
     init_cpu(sc, cpu);
     cpu_infos[cpu]->current_vcpu = &sc->idle;
+    sched_pool_add_new(cpu);
     return 0;
 }
 
 void sched_vcpu_init(struct vcpu *v)
 {
-    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
-        v->affinity.word[i] = ~0ul;
-    policy_unit_init(&v->sched, &sched_cpus[v->cpu]->queue);
+    struct sched_cpu *sc;
+
+    v->hard_affinity = v->soft_affinity = cpumask_all();
+    sched_update_allowed(v);
+    v->cpu = cpumask_next(&v->allowed, 0);
+    sc = sched_lock_cpu_of(v);
+    policy_unit_init(&v->sched, &v->domain->sched, &sc->rq->queue);
+    spin_unlock(&sc->rq->lock);
 }
 
 void sched_vcpu_destroy(struct vcpu *v)
 {
-    struct sched_cpu *sc = lock_cpu_of(v);
+    struct sched_cpu *sc = sched_lock_cpu_of(v);
 
-    policy_remove(&sc->queue, &v->sched);
-    spin_unlock(&sc->lock);
+    policy_remove(&sc->rq->queue, &v->sched);
+    spin_unlock(&sc->rq->lock);
 }
 
-static bool may_run_on(const struct vcpu *v, unsigned int cpu)
+/* --- caps --- */
+
+static void unpark(struct vcpu *v)
 {
-    return cpumask_test(&v->affinity, cpu) && cpumask_test(&cpu_online_map, cpu);
+    if (__atomic_fetch_and(&v->pause_flags, ~(unsigned int)VPF_PARKED, __ATOMIC_SEQ_CST) ==
+        VPF_PARKED)
+        sched_wake(v);
 }
 
-/* An idle CPU, the last one if it can be; else the last; else any it may use. */
-static unsigned int choose_cpu(const struct vcpu *v)
+static void cap_period_ended(void *data)
 {
-    struct cpumask allowed = cpumask_and(&v->affinity, &cpu_online_map);
-    struct cpumask idle = cpumask_and(&allowed, &idle_cpus);
-    unsigned int cpu = cpumask_next(&idle, 0);
+    struct domain *d = data;
+    struct vcpu *v;
 
-    if (cpumask_test(&idle, v->cpu) || (cpu == CPU_MAX && cpumask_test(&allowed, v->cpu)))
-        return v->cpu;
-    if (cpu == CPU_MAX)
-        cpu = cpumask_next(&allowed, 0);
-    return cpu == CPU_MAX ? v->cpu : cpu;
+    if (!policy_group_may_run(&d->sched, (uint64_t)time_now())) {
+        timer_set(&d->cap_timer, (s_time_t)d->sched.period_end);
+        return;
+    }
+    for_each_vcpu (d, v)
+        unpark(v);
 }
 
-/* Takes `v`, in no queue and on no CPU, from the locked `from` to `cpu`'s time. */
-static void assign_cpu(struct vcpu *v, const struct sched_cpu *from, unsigned int cpu)
+void sched_park(struct vcpu *v)
 {
-    policy_migrate(&v->sched, &from->queue, &sched_cpus[cpu]->queue);
-    __atomic_store_n(&v->cpu, cpu, __ATOMIC_RELEASE);
+    __atomic_fetch_or(&v->pause_flags, VPF_PARKED, __ATOMIC_SEQ_CST);
+    timer_set(&v->domain->cap_timer, (s_time_t)v->domain->sched.period_end);
 }
 
-static void place(struct sched_cpu *sc, struct vcpu *v)
+void sched_domain_init(struct domain *d)
 {
-    struct sched_unit *running = running_unit(sc);
+    policy_group_init(&d->sched);
+    timer_init(&d->cap_timer, cap_period_ended, d);
+}
 
-    if (running)
-        policy_charge(running, (uint64_t)time_now());
-    policy_advance(&sc->queue, running);
-    policy_wake(&sc->queue, &v->sched);
-    set_runstate(v, RUNSTATE_runnable);
-    policy_insert(&sc->queue, &v->sched);
+void sched_cap_changed(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v)
+        unpark(v);
+}
+
+/* --- waking and sleeping --- */
+
+int64_t sched_least_running(const struct sched_queue *rq)
+{
+    int64_t least = INT64_MAX;
+    unsigned int cpu;
+
+    for_each_cpu(cpu, &rq->cpus)
+    {
+        const struct sched_unit *u = running_unit(sched_cpus[cpu]);
+
+        if (u)
+            least = MIN(least, u->vtime);
+    }
+    return least;
+}
+
+/* Whether `sc` is to look for what it runs next, now that `v` waits in its queue. */
+static bool should_look(const struct sched_cpu *sc, const struct vcpu *v)
+{
+    const struct sched_unit *running = running_unit(sc);
+
     /* One that ran alone has no end to its slice: it looks again and gets one. */
-    if (!running || READ_ONCE(sc->running->pause_flags) || !sc->slice.is_active ||
-        policy_preempts(&v->sched, running))
-        softirq_raise_on(v->cpu, SOFTIRQ_SCHEDULE);
+    return !running || READ_ONCE(sc->running->pause_flags) || !sc->slice.is_active ||
+           policy_preempts(&v->sched, running);
+}
+
+static void place(struct sched_queue *rq, struct vcpu *v)
+{
+    uint64_t now = (uint64_t)time_now();
+    unsigned int cpu;
+
+    for_each_cpu(cpu, &rq->cpus)
+    {
+        if (running_unit(sched_cpus[cpu]))
+            policy_charge(&rq->queue, running_unit(sched_cpus[cpu]), now);
+    }
+    int64_t running = sched_least_running(rq);
+
+    if (running == INT64_MAX && rq->queue.n == 0)
+        policy_adopt(&rq->queue, &v->sched);
+    policy_advance(&rq->queue, running);
+    policy_wake(&rq->queue, &v->sched);
+    set_runstate(v, RUNSTATE_runnable);
+    policy_insert(&rq->queue, &v->sched);
+    for_each_cpu(cpu, &rq->cpus)
+    {
+        if (!may_run_on(v, cpu) || !should_look(sched_cpus[cpu], v))
+            continue;
+        if (cpu == v->cpu)
+            cpumask_clear(&sched_idle_cpus, cpu); /* the next that wakes chooses another */
+        softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+    }
 }
 
 void sched_wake(struct vcpu *v)
 {
     for (;;) {
-        struct sched_cpu *sc = lock_cpu_of(v);
+        struct sched_cpu *sc = sched_lock_cpu_of(v);
+        struct sched_queue *rq = sc->rq;
 
         if (READ_ONCE(v->pause_flags) || v->sched.is_queued || sc->running == v) {
-            spin_unlock(&sc->lock);
+            spin_unlock(&rq->lock);
             return;
         }
         unsigned int cpu =
-            __atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE) ? v->cpu : choose_cpu(v);
+            __atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE) ? v->cpu : sched_choose_cpu(v);
 
-        if (cpu == v->cpu) {
-            place(sc, v);
-            spin_unlock(&sc->lock);
+        if (sched_cpus[cpu]->rq == rq) {
+            __atomic_store_n(&v->cpu, cpu, __ATOMIC_RELEASE);
+            place(rq, v);
+            spin_unlock(&rq->lock);
             return;
         }
-        assign_cpu(v, sc, cpu);
-        spin_unlock(&sc->lock);
+        __atomic_store_n(&v->cpu, cpu, __ATOMIC_RELEASE);
+        spin_unlock(&rq->lock);
     }
 }
 
 void sched_sleep(struct vcpu *v)
 {
-    struct sched_cpu *sc = lock_cpu_of(v);
+    struct sched_cpu *sc = sched_lock_cpu_of(v);
 
     if (sc->running == v) {
         softirq_raise_on(v->cpu, SOFTIRQ_SCHEDULE);
     } else if (READ_ONCE(v->pause_flags)) {
-        policy_remove(&sc->queue, &v->sched);
+        policy_remove(&sc->rq->queue, &v->sched);
         set_runstate(v, idle_state(v));
     }
-    spin_unlock(&sc->lock);
+    spin_unlock(&sc->rq->lock);
 }
 
 void sched_wait_saved(const struct vcpu *v)
@@ -217,102 +296,193 @@ void sched_wait_saved(const struct vcpu *v)
 void sched_yield_current(void)
 {
     struct vcpu *v = current;
-    struct sched_cpu *sc = lock_cpu_of(v);
+    struct sched_cpu *sc = sched_lock_cpu_of(v);
 
-    policy_charge(&v->sched, (uint64_t)time_now());
-    policy_yield(&sc->queue, &v->sched);
-    spin_unlock(&sc->lock);
+    policy_charge(&sc->rq->queue, &v->sched, (uint64_t)time_now());
+    policy_yield(&sc->rq->queue, &v->sched);
+    spin_unlock(&sc->rq->lock);
     softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
-/* Takes a vCPU that waits at `from` for the CPU `me`, if one may and can come. */
-static struct vcpu *take_from(struct sched_cpu *from, unsigned int me)
-{
-    struct vcpu *v = NULL;
+/* --- choosing --- */
 
-    spin_lock(&from->lock);
-    for (struct sched_unit *u = policy_first(&from->queue); u && !v; u = policy_next(u))
-        if (may_run_on(unit_vcpu(u), me) &&
-            !__atomic_load_n(&unit_vcpu(u)->is_running, __ATOMIC_ACQUIRE))
-            v = unit_vcpu(u);
-    if (v) {
-        policy_remove(&from->queue, &v->sched);
-        assign_cpu(v, from, me);
-    }
-    spin_unlock(&from->lock);
-    return v;
-}
-
-/* This CPU has nothing to do: a vCPU that waits for another comes here. */
-static void steal_work(struct sched_cpu *sc, unsigned int me)
+const struct domain *sched_core_domain(const struct sched_queue *rq, unsigned int me)
 {
     unsigned int cpu;
 
-    for_each_cpu(cpu, &cpu_online_map)
+    for_each_cpu(cpu, &rq->cpus)
     {
-        struct vcpu *v;
-
-        if (cpu == me || READ_ONCE(sched_cpus[cpu]->queue.n) == 0)
-            continue;
-        v = take_from(sched_cpus[cpu], me);
-        if (!v)
-            continue;
-        spin_lock(&sc->lock); /* meanwhile it may have been put to sleep, or woken again */
-        if (v->cpu == me && READ_ONCE(v->pause_flags) == 0)
-            policy_insert(&sc->queue, &v->sched);
-        else if (v->cpu == me)
-            set_runstate(v, idle_state(v));
-        spin_unlock(&sc->lock);
-        return;
+        if (cpu != me && running_unit(sched_cpus[cpu]))
+            return sched_cpus[cpu]->running->domain;
     }
+    return NULL;
 }
 
-static struct vcpu *choose_next(struct sched_cpu *sc, struct vcpu *prev)
+/* Makes the threads that run something ahead of `u` choose anew; false when none is. */
+static bool make_room(const struct sched_queue *rq, unsigned int me, const struct sched_unit *u)
 {
-    struct sched_unit *first;
+    bool is_any = false;
+    unsigned int cpu;
+
+    for_each_cpu(cpu, &rq->cpus)
+    {
+        const struct sched_unit *running = running_unit(sched_cpus[cpu]);
+
+        if (cpu == me || !running || running->vtime <= u->key + rq->queue.offset)
+            continue;
+        softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+        is_any = true;
+    }
+    return is_any;
+}
+
+/* Whether `v` waits for another thread of the core than `me`, which runs nothing of its domain. */
+static bool needs_sibling(const struct sched_queue *rq, const struct vcpu *v, unsigned int me)
+{
+    struct cpumask threads = cpumask_and(&rq->cpus, &v->allowed);
+
+    return !may_run_on(v, me) && !cpumask_empty(&threads);
+}
+
+/* All threads idle, and `u`, which may not run on `me`, is the first in line: it gets the core. */
+static void leave_core(const struct sched_queue *rq, struct sched_unit *u)
+{
+    struct cpumask threads = cpumask_and(&rq->cpus, &unit_vcpu(u)->allowed);
+
+    softirq_raise_on(cpumask_next(&threads, 0), SOFTIRQ_SCHEDULE);
+}
+
+/* Takes the first out of the queue that may run on `me` now; NULL when there is none. */
+static struct vcpu *take_next(struct sched_cpu *sc, unsigned int me, uint64_t now)
+{
+    struct sched_queue *rq = sc->rq;
+    const struct domain *only = sched_core_domain(rq, me);
+    struct sched_unit *next, *passed = NULL;
+
+    for (struct sched_unit *u = policy_first(&rq->queue); u; u = next) {
+        struct vcpu *v = unit_vcpu(u);
+
+        next = policy_next(u);
+        if ((v->cpu != me && __atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE)) ||
+            (!may_run_on(v, me) && !needs_sibling(rq, v, me)))
+            continue;
+        if (!policy_group_may_run(u->group, now)) {
+            policy_remove(&rq->queue, u);
+            sched_park(v);
+            sc->may_find_more = true;
+            continue;
+        }
+        if (only ? v->domain != only : !may_run_on(v, me)) {
+            passed = passed ? passed : u;
+            continue;
+        }
+        if (!may_run_on(v, me))
+            continue;
+        if (passed && only && make_room(rq, me, passed))
+            return NULL;
+        if (passed && !only && unit_vcpu(passed)->domain != v->domain)
+            break;
+        policy_remove(&rq->queue, u);
+        return v;
+    }
+    if (passed && only)
+        make_room(rq, me, passed);
+    else if (passed)
+        leave_core(rq, passed);
+    return NULL;
+}
+
+static struct vcpu *choose_next(struct sched_cpu *sc, unsigned int me, struct vcpu *prev,
+                                uint64_t now)
+{
+    struct sched_queue *rq = sc->rq;
+    struct vcpu *next;
 
     if (!prev->is_idle) {
-        policy_charge(&prev->sched, (uint64_t)time_now());
-        if (READ_ONCE(prev->pause_flags) == 0 && may_run_on(prev, prev->cpu))
-            policy_insert(&sc->queue, &prev->sched);
+        policy_charge(&rq->queue, &prev->sched, now);
+        if (READ_ONCE(prev->pause_flags) == 0 && may_run_on(prev, me))
+            policy_insert(&rq->queue, &prev->sched);
     }
-    first = policy_first(&sc->queue);
-    if (!first)
+    sc->running = &sc->idle;
+    next = take_next(sc, me, now);
+    if (!next)
         return &sc->idle;
-    policy_remove(&sc->queue, first);
-    policy_advance(&sc->queue, first);
-    return unit_vcpu(first);
+    __atomic_store_n(&next->cpu, me, __ATOMIC_RELEASE);
+    sc->running = next;
+    policy_advance(&rq->queue, sched_least_running(rq));
+    return next;
+}
+
+static void set_slice(struct sched_cpu *sc, unsigned int me, const struct vcpu *next,
+                      bool others_wait, uint64_t now)
+{
+    uint64_t slice = next->is_idle ? 0 : policy_slice(&sc->rq->queue, &next->sched);
+
+    if (!slice && !next->is_idle && others_wait)
+        slice = (uint64_t)SCHED_SLICE;
+    if (slice)
+        timer_set(&sc->slice, (s_time_t)(now + slice));
+    else
+        timer_stop(&sc->slice); /* nobody waits: no tick */
+    if (slice || next->is_idle)
+        cpumask_clear(&sched_tickless_cpus, me);
+    else
+        cpumask_set(&sched_tickless_cpus, me);
+}
+
+static void set_running(struct vcpu *prev, struct vcpu *next, uint64_t now)
+{
+    if (prev->is_idle)
+        set_runstate(prev, RUNSTATE_runnable);
+    else
+        set_runstate(prev, idle_state(prev));
+    set_runstate(next, RUNSTATE_running);
+    if (!next->is_idle)
+        policy_start(&next->sched, now);
+    /* Before the lock goes: from now on nobody may take it elsewhere. */
+    next->is_running = true;
+}
+
+/* The core has come to another domain: its idle threads look for vCPUs of that. */
+static void wake_core(const struct sched_queue *rq, unsigned int me)
+{
+    unsigned int cpu;
+
+    for_each_cpu(cpu, &rq->cpus)
+    {
+        if (cpu != me && !running_unit(sched_cpus[cpu]))
+            softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+    }
 }
 
 void schedule(void)
 {
     struct vcpu *prev = current, *next;
-    unsigned int me = cpu_number();
+    unsigned int me = cpu_number(), helper;
     struct sched_cpu *sc = sched_cpus[me];
+    struct sched_queue *rq = sc->rq;
+    uint64_t now = (uint64_t)time_now();
 
-    if (sc->queue.n == 0 && (prev->is_idle || READ_ONCE(prev->pause_flags)))
-        steal_work(sc, me);
-    spin_lock(&sc->lock);
-    next = choose_next(sc, prev);
-    if (!next->is_idle && sc->queue.n)
-        timer_set(&sc->slice, time_now() + SCHED_SLICE);
+    sc->may_find_more = false;
+    bool others_wait = smp_cpu_count() > 1 && sched_balance(sc, me, prev, now);
+
+    spin_lock(&rq->lock);
+    next = choose_next(sc, me, prev, now);
+    set_slice(sc, me, next, others_wait, now);
+    if (next != prev)
+        set_running(prev, next, now);
+    if (next->is_idle)
+        cpumask_set(&sched_idle_cpus, me);
     else
-        timer_stop(&sc->slice); /* nobody waits: no tick */
-    sc->running = next;
-    if (next != prev) {
-        if (!prev->is_idle)
-            set_runstate(prev, idle_state(prev));
-        if (next->is_idle) {
-            cpumask_set(&idle_cpus, me);
-        } else {
-            cpumask_clear(&idle_cpus, me);
-            set_runstate(next, RUNSTATE_running);
-            policy_start(&next->sched, (uint64_t)time_now());
-        }
-        /* Before the lock goes: from now on nobody may take it elsewhere. */
-        next->is_running = true;
-    }
-    spin_unlock(&sc->lock);
+        cpumask_clear(&sched_idle_cpus, me);
+    if (boot_options.sched_core && !next->is_idle && next->domain != prev->domain)
+        wake_core(rq, me);
+    /* One that idles beside waiters may not run them; whoever let them wait called for help. */
+    helper = next->is_idle || smp_cpu_count() == 1 ? CPU_MAX : sched_find_helper(rq, me);
+    spin_unlock(&rq->lock);
+    sched_call_helper(helper);
+    if (next->is_idle && sc->may_find_more && smp_cpu_count() > 1)
+        softirq_raise(SOFTIRQ_SCHEDULE);
     if (next != prev) {
         COUNT(context_switches);
         TRACE(TRC_SCHED_SWITCH, TRACE_VCPU(prev), TRACE_VCPU(next));
@@ -328,56 +498,33 @@ void sched_context_saved(struct vcpu *v)
         sched_wake(v);
 }
 
-int sched_set_affinity(struct vcpu *v, const struct cpumask *cpus)
+void sched_reconsider(struct vcpu *v)
 {
-    struct cpumask usable = cpumask_and(cpus, &cpu_online_map);
+    struct sched_cpu *sc = sched_lock_cpu_of(v);
+    struct cpumask idle;
+    bool must_move, moves;
 
-    if (cpumask_empty(&usable))
-        return -EINVAL;
-    struct sched_cpu *sc = lock_cpu_of(v);
-
-    v->affinity = *cpus;
-    bool must_move = !may_run_on(v, v->cpu);
-
-    if (must_move && sc->running == v)
+    sched_update_allowed(v);
+    must_move = !may_run_on(v, v->cpu);
+    idle = cpumask_and(&v->allowed, &sched_idle_cpus);
+    /* One that waits is also placed anew when an idle CPU has come within its reach. */
+    moves = v->sched.is_queued && (must_move || !cpumask_empty(&idle));
+    if (moves)
+        policy_remove(&sc->rq->queue, &v->sched);
+    else if (must_move && sc->running == v)
         softirq_raise_on(v->cpu, SOFTIRQ_SCHEDULE);
-    else if (must_move)
-        policy_remove(&sc->queue, &v->sched);
-    spin_unlock(&sc->lock);
-    if (must_move)
+    spin_unlock(&sc->rq->lock);
+    if (moves || must_move)
         sched_wake(v);
-    return 0;
-}
-
-int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
-{
-    struct vcpu *v;
-
-    if (weight < 1 || weight > 65535)
-        return -EINVAL;
-    if (cap)
-        return -EOPNOTSUPP; /* the policy has none yet */
-    for_each_vcpu (d, v) {
-        v->sched.weight = weight;
-        v->sched.cap = cap;
-    }
-    return 0;
-}
-
-void sched_get_params(const struct domain *d, uint32_t *weight, uint32_t *cap)
-{
-    const struct vcpu *v = d->max_vcpus ? d->vcpu[0] : NULL;
-    *weight = v ? v->sched.weight : SCHED_WEIGHT_DEFAULT;
-    *cap = v ? v->sched.cap : 0;
 }
 
 void sched_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
 {
-    struct sched_cpu *sc = lock_cpu_of(v);
+    struct sched_cpu *sc = sched_lock_cpu_of(v);
 
     *info = v->runstate;
     info->time[info->state] += (uint64_t)time_now() - info->state_entry_time;
-    spin_unlock(&sc->lock);
+    spin_unlock(&sc->rq->lock);
 }
 
 uint64_t sched_vcpu_runtime(struct vcpu *v)
@@ -386,4 +533,9 @@ uint64_t sched_vcpu_runtime(struct vcpu *v)
 
     sched_get_runstate(v, &info);
     return info.time[RUNSTATE_running];
+}
+
+uint64_t sched_cpu_idle_time(unsigned int cpu)
+{
+    return sched_cpus[cpu] ? sched_vcpu_runtime(&sched_cpus[cpu]->idle) : 0;
 }

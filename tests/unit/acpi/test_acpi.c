@@ -11,6 +11,7 @@
 
 #include "arch/acpi.h"
 #include "arch/cpu.h"
+#include "arch/numa.h"
 #include "console.h"
 #include "lib/bytes.h"
 
@@ -22,6 +23,7 @@
 #define FADT   0x103000u
 #define MCFG   0x104000u
 
+struct numa_info numa;
 static uint8_t *memory;
 
 /* A copy of exactly what was asked for, so that the sanitizer sees a read beyond it. */

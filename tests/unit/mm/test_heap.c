@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "arch/numa.h"
 #include "arch/paging.h"
 #include "console.h"
 #include "arch/smp.h"
@@ -55,6 +56,11 @@ void panic(const char *fmt, ...)
 {
     fail_msg("panic: %s", fmt);
     abort();
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+    (void)level, (void)fmt;
 }
 
 static int give_all(void **state)
@@ -175,6 +181,50 @@ static void small_objects_are_disjoint_zeroed_and_go_back(void **state)
     assert_whole();
 }
 
+/* Frames 16..99 are node 0's, 100..255 node 1's: an end in the middle of a block. Runs last. */
+static void nodes_give_their_own_first(void **state)
+{
+    struct page_info *pg[N_FRAMES];
+    unsigned int n = 0;
+    (void)state;
+
+    numa = (struct numa_info){
+        .n_nodes = 2,
+        .n_ranges = 2,
+        .range = {{0, 100ul << PAGE_SHIFT, 0}, {100ul << PAGE_SHIFT, 156ul << PAGE_SHIFT, 1}}};
+    numa_init();
+    assert_int_equal(numa_node_count(), 2);
+    assert_int_equal(heap_node_free(0), 84);
+    assert_int_equal(heap_node_free(1), 156);
+    /* Node 1 alone, to its last frame; then what is wished for gives way, what is demanded not. */
+    while ((pg[n] = heap_alloc_pages_node(0, 0, 1 << 1, HEAP_EXACT_NODE)) != NULL)
+        assert_true(page_to_mfn(pg[n++]).n >= 100);
+    assert_int_equal(n, 156);
+    assert_int_equal(heap_node_free(1), 0);
+    pg[n] = heap_alloc_pages_node(0, 0, 1 << 1, 0);
+    assert_non_null(pg[n]);
+    assert_true(page_to_mfn(pg[n++]).n < 100);
+    /* No block comes from two nodes, in whichever order they go back. */
+    srand(31);
+    while (n) {
+        unsigned int i = (unsigned int)rand() % n;
+
+        heap_free_pages(pg[i], 0);
+        pg[i] = pg[--n];
+    }
+    assert_int_equal(heap_node_free(0), 84);
+    assert_int_equal(heap_node_free(1), 156);
+    while ((pg[n] = heap_alloc_pages(2, 0)) != NULL) {
+        uint64_t mfn = page_to_mfn(pg[n++]).n;
+
+        assert_true(mfn + 4 <= 100 || mfn >= 100);
+    }
+    assert_int_equal(n, 21 + 39);
+    while (n)
+        heap_free_pages(pg[--n], 2);
+    assert_int_equal(heap_free_count(), N_FRAMES - FIRST_FRAME);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_freed_frame_is_flushed_before_its_next_owner),
         cmocka_unit_test(impossible_requests_get_nothing),
         cmocka_unit_test(small_objects_are_disjoint_zeroed_and_go_back),
+        cmocka_unit_test(nodes_give_their_own_first),
     };
     return cmocka_run_group_tests(tests, give_all, NULL);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The scheduler's policy on a simulated clock.
-$(eval $(call unit_test,fair,tests/unit/sched/test_fair.c xen-like/sched/sched.c xen-like/sched/fair.c xen-like/lib/rbtree.c,,\
+# The scheduler on a simulated machine of 1 to 128 CPUs.
+$(eval $(call unit_test,fair,tests/unit/sched/test_fair.c tests/unit/sched/machine.c $(wildcard xen-like/sched/[!s]*.c) \
+  xen-like/sched/sched.c xen-like/lib/rbtree.c,,\
   -D__XEN_TOOLS__ -fno-strict-aliasing -DDIRECTMAP_BASE=0x1000000000ul -include tests/unit/sched/current.h \
-  -iquote xen-like/include -iquote xen-like))
+  -iquote tests/unit/sched -iquote xen-like/include -iquote xen-like))

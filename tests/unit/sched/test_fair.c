@@ -1,236 +1,426 @@
 /* SPDX-License-Identifier: MIT */
-/* The scheduler (sched/sched.c with the policy, sched/fair.c) on a simulated clock: shares, wakes,
- * idling. */
-#include <setjmp.h>
-#include <stdarg.h>
+/*
+ * The scheduler on a simulated machine (machine.h): shares, caps, reservations, wake-up latency,
+ * affinity, pools and core scheduling, on 1 to 128 CPUs, with the errors printed.
+ */
+#include "machine.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
-#include "counters.h"
-#include "trace.h"
-#include "arch/context.h"
-#include "arch/smp.h"
-#include "domain.h"
-#include "sched.h"
-#include "spinlock.h"
-
-#define N_VCPUS 6
-
-static struct counters counters;
-struct cpu_info fake_cpu = {.counters = &counters}, *cpu_infos[CPU_MAX];
-uint32_t trace_wanted; /* off */
-struct cpumask cpu_online_map;
-static s_time_t now;
-static struct timer *slice; /* the policy's one timer */
-static bool want_schedule;
-static jmp_buf switched;
-static struct domain domain;
-static struct vcpu vcpus[N_VCPUS];
-
-void trace_record(uint32_t event, unsigned int n, const uint32_t *words)
-{
-    (void)event, (void)n, (void)words;
-    fail_msg("a record while tracing is off");
-}
-
-s_time_t time_now(void)
-{
-    return now;
-}
-
-void timer_init(struct timer *t, void (*fn)(void *), void *data)
-{
-    *t = (struct timer){.fn = fn, .data = data};
-    slice = t;
-}
-
-void timer_set(struct timer *t, s_time_t expires)
-{
-    t->expires = expires;
-    t->is_active = true;
-}
-
-void timer_stop(struct timer *t)
-{
-    t->is_active = false;
-}
-
-void softirq_raise(enum softirq s)
-{
-    assert_int_equal(s, SOFTIRQ_SCHEDULE);
-    want_schedule = true;
-}
-
-void softirq_raise_on(unsigned int cpu, enum softirq s)
-{
-    assert_int_equal(cpu, 0);
-    softirq_raise(s);
-}
-
-void cpu_serve_requests(void)
-{
-}
-
-void *mm_alloc(size_t size)
-{
-    return calloc(1, size);
-}
-
-void spin_lock(struct spinlock *l)
-{
-    assert_int_equal(l->owner, l->next);
-    l->next++;
-}
-
-void spin_unlock(struct spinlock *l)
-{
-    l->owner++;
-}
-
-void context_switch(struct vcpu *prev, struct vcpu *next)
-{
-    assert_true(next->is_running);
-    if (!prev->is_idle)
-        sched_context_saved(prev);
-    fake_cpu.current_vcpu = next;
-    longjmp(switched, 1);
-}
-
-static void reschedule(void)
-{
-    want_schedule = false;
-    if (setjmp(switched) == 0)
-        schedule();
-    assert_true(current->is_idle || current->pause_flags == 0);
-}
-
-/* Lets `ns` pass; the running vCPU uses them. */
-static void run_for(s_time_t ns)
-{
-    s_time_t end = now + ns;
-
-    while (now < end) {
-        if (want_schedule)
-            reschedule();
-        s_time_t stop = slice->is_active && slice->expires < end ? slice->expires : end;
-        now = stop > now ? stop : now;
-        if (slice->is_active && slice->expires <= now) {
-            slice->is_active = false;
-            slice->fn(slice->data);
-        }
-    }
-}
-
-static void set_blocked(struct vcpu *v, bool blocked)
-{
-    bool was_runnable = v->pause_flags == 0;
-
-    v->pause_flags = blocked ? VPF_BLOCKED : 0;
-    if (was_runnable && blocked)
-        sched_sleep(v);
-    else if (!was_runnable && !blocked)
-        sched_wake(v);
-}
+#define SECONDS(n) ((s_time_t)(n)*NSEC_PER_SEC)
 
 static int start(void **state)
 {
     (void)state;
-    now = 1000;
-    cpu_online_map = cpumask_of(0);
-    sched_init();
-    domain = (struct domain){.max_vcpus = 0};
-    for (unsigned int i = 0; i < N_VCPUS; i++) {
-        vcpus[i] = (struct vcpu){.domain = &domain, .id = i, .pause_flags = VPF_BLOCKED};
-        vcpus[i].runstate.state = RUNSTATE_blocked;
-        vcpus[i].runstate.state_entry_time = (uint64_t)now;
-        sched_vcpu_init(&vcpus[i]);
-    }
+    boot_options.sched_core = false;
     return 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    for (unsigned int i = 0; i < N_VCPUS; i++)
-        set_blocked(&vcpus[i], true);
-    run_for(MILLISECS(1));
-    assert_true(current->is_idle);
-    assert_false(slice->is_active);
+    machine_stop();
     return 0;
+}
+
+static void wake_all(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v)
+        machine_block(v, false);
+}
+
+static double error_of(const struct domain *d, uint64_t before, double fair_ns)
+{
+    double got = (double)(machine_ran(d) - before);
+
+    return got > fair_ns ? got / fair_ns - 1 : 1 - got / fair_ns;
+}
+
+/* --- shares --- */
+
+/* Eight hogs a CPU, with the weights given in turn: how far the worst is from its share. */
+static double share_error(unsigned int cpus, s_time_t ns, const uint32_t *weights,
+                          unsigned int n_weights)
+{
+    unsigned int n = cpus * 8;
+    uint64_t total = 0;
+    double worst = 0;
+
+    machine_start(cpus, 1, cpus);
+    for (unsigned int i = 0; i < n; i++) {
+        struct domain *d = machine_domain(1);
+
+        machine_set(d, weights[i % n_weights], 0, 0);
+        total += weights[i % n_weights];
+        wake_all(d);
+    }
+    machine_run(ns);
+    for (unsigned int i = 0; i < n; i++) {
+        double fair = (double)ns * cpus * machine_domains[i].sched.weight / (double)total;
+        double error = error_of(&machine_domains[i], 0, fair);
+
+        worst = error > worst ? error : worst;
+    }
+    printf("  %3u CPUs, %4u hogs, %u weights: worst error of a share %.2f %% in %lld ms\n", cpus, n,
+           n_weights, worst * 100, (long long)(ns / 1000000));
+    return worst;
 }
 
 static void hogs_share_by_weight(void **state)
 {
-    static const uint32_t weight[N_VCPUS] = {256, 512, 256, 1024, 128, 64};
-    uint64_t total_weight = 0;
+    static const uint32_t equal[] = {256}, some[] = {256, 512, 384, 128, 1024};
     (void)state;
 
-    for (unsigned int i = 0; i < N_VCPUS; i++) {
-        vcpus[i].sched.weight = weight[i];
-        total_weight += weight[i];
-        set_blocked(&vcpus[i], false);
+    for (unsigned int cpus = 1; cpus <= 16; cpus *= 2) {
+        assert_true(share_error(cpus, SECONDS(10), equal, 1) < 0.01);
+        assert_true(share_error(cpus, SECONDS(10), some, 5) < 0.01);
     }
-    run_for(10 * NSEC_PER_SEC);
-    for (unsigned int i = 0; i < N_VCPUS; i++) {
-        double share = (double)sched_vcpu_runtime(&vcpus[i]) / 1e10;
-        double fair = (double)weight[i] / (double)total_weight;
-        assert_true(share > fair - 0.01 && share < fair + 0.01);
+    assert_true(share_error(128, MILLISECS(600), equal, 1) < 0.10);
+}
+
+static void three_hogs_share_two_cpus(void **state)
+{
+    (void)state;
+    machine_start(2, 1, 2);
+    for (unsigned int i = 0; i < 3; i++)
+        wake_all(machine_domain(1));
+    machine_run(SECONDS(10));
+    for (unsigned int i = 0; i < 3; i++)
+        assert_true(error_of(&machine_domains[i], 0, 2e10 / 3) < 0.01);
+}
+
+static void a_heavy_one_gets_no_more_than_its_cpu_and_the_rest_share(void **state)
+{
+    (void)state;
+    machine_start(2, 1, 2);
+    for (unsigned int i = 0; i < 9; i++)
+        wake_all(machine_domain(1));
+    machine_set(&machine_domains[0], SCHED_WEIGHT_MAX, 0, 0);
+    machine_run(SECONDS(1));
+    uint64_t before[9];
+    for (unsigned int i = 0; i < 9; i++)
+        before[i] = machine_ran(&machine_domains[i]);
+    machine_run(SECONDS(10));
+    assert_true(error_of(&machine_domains[0], before[0], 1e10) < 0.01);
+    for (unsigned int i = 1; i < 9; i++)
+        assert_true(error_of(&machine_domains[i], before[i], 1e10 / 8) < 0.02);
+}
+
+/* --- caps and reservations --- */
+
+static void caps_hold(void **state)
+{
+    static const uint32_t caps[] = {5, 6, 10, 25, 33, 50, 100};
+    (void)state;
+
+    for (unsigned int cpus = 1; cpus <= 4; cpus *= 2) {
+        machine_start(cpus, 1, cpus);
+        for (unsigned int i = 0; i < ARRAY_SIZE(caps); i++) {
+            struct domain *d = machine_domain(i == 6 ? 4 : 1);
+
+            machine_set(d, 256, cpus == 1 ? caps[i] / 4 + 5 : caps[i], 0);
+            wake_all(d);
+        }
+        machine_run(SECONDS(10));
+        double worst = 0;
+        for (unsigned int i = 0; i < ARRAY_SIZE(caps); i++) {
+            double error =
+                error_of(&machine_domains[i], 0, 1e8 * (double)machine_domains[i].sched.cap);
+            worst = error > worst ? error : worst;
+        }
+        printf("  %u CPUs: worst error of a cap %.2f %%\n", cpus, worst * 100);
+        assert_true(worst < (cpus == 2 ? 2 : 0.01)); /* two CPUs cannot give what the caps allow */
     }
 }
 
-static void a_sleeper_wakes_within_a_slice_beside_hogs(void **state)
+static void a_micro_partition_beside_hogs_gets_its_cap(void **state)
 {
     (void)state;
-    for (unsigned int i = 1; i < N_VCPUS; i++)
-        set_blocked(&vcpus[i], false);
-    for (unsigned int round = 0; round < 200; round++) {
-        run_for(MILLISECS(37));
-        s_time_t woken = now;
-        set_blocked(&vcpus[0], false);
-        while (current != &vcpus[0]) {
-            run_for(MICROSECS(100));
-            assert_true(now - woken <= MILLISECS(5));
-        }
-        run_for(MICROSECS(200)); /* a little work */
-        set_blocked(&vcpus[0], true);
+    machine_start(1, 1, 1);
+    for (unsigned int i = 0; i < 9; i++)
+        wake_all(machine_domain(1));
+    machine_set(&machine_domains[0], 256, 5, 0);
+    machine_run(SECONDS(10));
+    assert_true(error_of(&machine_domains[0], 0, 5e8) < 0.01);
+}
+
+static void a_reservation_is_kept_at_eight_times_overcommit(void **state)
+{
+    (void)state;
+    machine_start(1, 1, 1);
+    for (unsigned int i = 0; i < 8; i++)
+        wake_all(machine_domain(1));
+    machine_set(&machine_domains[0], 256, 0, 40);
+    machine_set(&machine_domains[1], 256, 0, 20);
+    machine_run(SECONDS(10));
+    double first = (double)machine_ran(&machine_domains[0]) / 1e10;
+    double second = (double)machine_ran(&machine_domains[1]) / 1e10;
+    printf("  reserved 40 %% and 20 %%: got %.1f %% and %.1f %%\n", first * 100, second * 100);
+    assert_true(first >= 0.40 && first < 0.50);
+    assert_true(second >= 0.20 && second < 0.28);
+    assert_true(machine_ran(&machine_domains[7]) > 4e8);
+}
+
+/* --- latency --- */
+
+static void a_sleeper_wakes_within_a_slice_beside_hogs(void **state)
+{
+    s_time_t worst = 0;
+    (void)state;
+
+    for (unsigned int cpus = 1; cpus <= 4; cpus *= 2) {
+        machine_start(cpus, 1, cpus);
+        for (unsigned int i = 0; i < cpus * 8; i++)
+            wake_all(machine_domain(1));
+        struct domain *io = machine_domain(1);
+        machine_alternate(io->vcpu[0], MICROSECS(200), MILLISECS(37));
+        machine_run(SECONDS(10));
+        worst = MAX(worst, machine_worst_wait(io->vcpu[0]));
+        assert_true(machine_ran(io) > (uint64_t)MILLISECS(40));
     }
+    printf("  worst wait of an I/O-bound vCPU: %lld us\n", (long long)(worst / 1000));
+    assert_true(worst <= MILLISECS(5));
 }
 
 static void one_that_ran_alone_gives_way_when_another_wakes(void **state)
 {
     (void)state;
-    set_blocked(&vcpus[0], false);
-    run_for(MILLISECS(500));
-    assert_ptr_equal(current, &vcpus[0]);
-    assert_false(slice->is_active); /* alone: no tick */
-    /* The other has as much behind it, so it does not preempt; it must get its turn all the same.
-     */
-    vcpus[1].sched.vtime = vcpus[0].sched.vtime + MILLISECS(501);
-    set_blocked(&vcpus[1], false);
-    run_for(NSEC_PER_SEC + MILLISECS(100));
-    assert_true(sched_vcpu_runtime(&vcpus[1]) > (uint64_t)MILLISECS(250));
+    machine_start(1, 1, 1);
+    wake_all(machine_domain(1));
+    machine_run(MILLISECS(500));
+    wake_all(machine_domain(1));
+    machine_run(SECONDS(1));
+    assert_true(machine_ran(&machine_domains[1]) > (uint64_t)MILLISECS(450));
 }
 
 static void a_long_sleep_is_no_hoard(void **state)
 {
     (void)state;
-    set_blocked(&vcpus[1], false);
-    run_for(5 * NSEC_PER_SEC);
-    set_blocked(&vcpus[0], false);
-    uint64_t before = sched_vcpu_runtime(&vcpus[1]);
-    run_for(MILLISECS(200));
-    assert_true(sched_vcpu_runtime(&vcpus[1]) - before > (uint64_t)MILLISECS(80));
+    machine_start(1, 1, 1);
+    struct domain *sleeper = machine_domain(1), *hog = machine_domain(1);
+    wake_all(hog);
+    machine_run(SECONDS(5));
+    wake_all(sleeper);
+    uint64_t before = machine_ran(hog);
+    machine_run(MILLISECS(200));
+    assert_true(machine_ran(hog) - before > (uint64_t)MILLISECS(80));
+}
+
+/* --- affinity, pools, cores --- */
+
+static struct cpumask range(unsigned int first, unsigned int last)
+{
+    struct cpumask m = {{0}};
+
+    for (unsigned int cpu = first; cpu <= last; cpu++)
+        cpumask_set(&m, cpu);
+    return m;
+}
+
+static void those_freed_from_a_busy_cpu_share_at_once(void **state)
+{
+    struct cpumask one = cpumask_of(0), all = cpumask_all();
+    (void)state;
+
+    /* Eight pinned to CPU 0 and one on CPU 1 for long: the two CPUs' times drift apart. */
+    machine_start(2, 1, 2);
+    for (unsigned int i = 0; i < 9; i++) {
+        struct domain *d = machine_domain(1);
+
+        if (i < 8)
+            assert_int_equal(sched_set_affinity(d->vcpu[0], &one, NULL), 0);
+        wake_all(d);
+    }
+    machine_run(SECONDS(20));
+    assert_true(error_of(&machine_domains[8], 0, 2e10) < 0.01);
+    uint64_t before[9];
+    for (unsigned int i = 0; i < 9; i++) {
+        before[i] = machine_ran(&machine_domains[i]);
+        sched_set_affinity(machine_domains[i].vcpu[0], &all, NULL);
+    }
+    machine_run(SECONDS(2));
+    for (unsigned int i = 0; i < 9; i++)
+        assert_true(error_of(&machine_domains[i], before[i], 4e9 / 9) < 0.10);
+}
+
+static void soft_affinity_is_kept_while_there_is_room(void **state)
+{
+    struct cpumask low = range(0, 1);
+    (void)state;
+
+    machine_start(4, 1, 4);
+    struct domain *d = machine_domain(2);
+    for (unsigned int i = 0; i < 2; i++)
+        assert_int_equal(sched_set_affinity(d->vcpu[i], NULL, &low), 0);
+    wake_all(d);
+    machine_run(SECONDS(1));
+    assert_true(d->vcpu[0]->cpu < 2 && d->vcpu[1]->cpu < 2);
+    wake_all(machine_domain(4)); /* six for four: all CPUs are used */
+    machine_run(SECONDS(1));
+    assert_int_equal(machine_ran(d) + machine_ran(&machine_domains[1]), SECONDS(2) + SECONDS(4));
+}
+
+static void whole_cores_first(void **state)
+{
+    unsigned int busy = 0;
+    (void)state;
+
+    machine_start(8, 2, 8);
+    wake_all(machine_domain(4));
+    machine_run(MILLISECS(100));
+    for (unsigned int core = 0; core < 4; core++)
+        busy += !machine_running(2 * core)->is_idle + !machine_running(2 * core + 1)->is_idle == 1;
+    assert_int_equal(busy, 4);
+}
+
+static void pools_keep_to_themselves(void **state)
+{
+    unsigned int pool = SCHED_POOL_ANY, other = SCHED_POOL_ANY;
+    (void)state;
+
+    machine_start(4, 1, 4);
+    assert_int_equal(sched_pool_create(&pool), 0);
+    assert_int_equal(sched_pool_create(&other), 0);
+    assert_int_equal(pool, 1);
+    assert_int_equal(sched_pool_add_cpu(pool, 3), -EBUSY);
+    assert_int_equal(sched_pool_remove_cpu(0, 3), 0);
+    assert_int_equal(sched_pool_add_cpu(pool, 3), 0);
+    for (unsigned int i = 0; i < 4; i++)
+        wake_all(machine_domain(2));
+    assert_int_equal(sched_pool_move_domain(&machine_domains[0], other), -ENODEV);
+    assert_int_equal(sched_pool_move_domain(&machine_domains[0], pool), 0);
+    machine_run(SECONDS(1));
+    uint64_t before = machine_ran(&machine_domains[0]);
+    machine_run(SECONDS(4));
+    assert_int_equal(machine_ran(&machine_domains[0]) - before, SECONDS(4));
+    assert_int_equal(sched_pool_remove_cpu(pool, 3), -EBUSY); /* its last */
+    assert_int_equal(sched_pool_destroy(pool), -EBUSY);
+    assert_int_equal(sched_pool_move_domain(&machine_domains[0], 0), 0);
+    assert_int_equal(sched_pool_remove_cpu(pool, 3), 0);
+    assert_int_equal(sched_pool_destroy(pool), 0);
+    assert_int_equal(sched_pool_destroy(0), -EBUSY);
+    machine_run(SECONDS(1));
+    assert_true(machine_running(3)->is_idle);
+}
+
+static void cores_run_one_domain_at_a_time(void **state)
+{
+    (void)state;
+    boot_options.sched_core = true;
+    machine_start(8, 2, 8);
+    for (unsigned int i = 0; i < 16; i++)
+        wake_all(machine_domain(2));
+    for (unsigned int i = 0; i < 8; i++) {
+        struct domain *d = machine_domain(1);
+        machine_alternate(d->vcpu[0], MICROSECS(500), MILLISECS(10));
+    }
+    machine_run(SECONDS(5)); /* machine_check looks after each step */
+    uint64_t least = UINT64_MAX, most = 0;
+    for (unsigned int i = 0; i < 16; i++) {
+        least = MIN(least, machine_ran(&machine_domains[i]));
+        most = MAX(most, machine_ran(&machine_domains[i]));
+    }
+    printf("  core scheduling: 16 domains of 2 vCPUs on 4 cores got %.2f to %.2f s of 2.5 s each\n",
+           (double)least / 1e9, (double)most / 1e9);
+    assert_true(least > 16e8);
+}
+
+/* Anything at any time; machine_check is the judge, and nobody starves. */
+static void random_life(unsigned int cpus, unsigned int threads, bool core, unsigned int steps)
+{
+    boot_options.sched_core = core;
+    machine_start(cpus, threads, cpus > 8 ? 8 : cpus);
+    for (unsigned int i = 0; i < cpus * 3; i++) {
+        struct domain *d = machine_domain(1 + machine_random(3));
+        struct vcpu *v;
+
+        for_each_vcpu (d, v) {
+            if (machine_random(3))
+                machine_alternate(v, MICROSECS(50 + machine_random(5000)),
+                                  MICROSECS(50 + machine_random(20000)));
+            else
+                machine_block(v, false);
+        }
+    }
+    for (unsigned int step = 0; step < steps; step++) {
+        struct domain *d = &machine_domains[machine_random(machine_n_domains)];
+        struct vcpu *v = d->vcpu[machine_random(d->max_vcpus)];
+        unsigned int first = machine_random(cpus), pool = machine_random(3);
+        struct cpumask mask = range(first, first + machine_random(cpus - first));
+
+        switch (machine_random(8)) {
+        case 0:
+            sched_set_affinity(v, &mask, NULL);
+            break;
+        case 1:
+            sched_set_affinity(v, NULL, &mask);
+            break;
+        case 2:
+            sched_set_params(d, &(struct sched_params){1 + machine_random(2000),
+                                                       machine_random(2) * machine_random(120), 0});
+            break;
+        case 3:
+            sched_pool_create(&pool);
+            break;
+        case 4:
+            sched_pool_remove_cpu(pool, first);
+            break;
+        case 5:
+            sched_pool_add_cpu(pool, SCHED_POOL_ANY);
+            break;
+        case 6:
+            sched_pool_move_domain(d, pool);
+            break;
+        default:
+            sched_pool_destroy(pool);
+        }
+        machine_run(MICROSECS(machine_random(4000)));
+    }
+    for (unsigned int i = 0; i < machine_n_domains; i++) /* back to order: all must run */
+        machine_set(&machine_domains[i], 256, 0, 0);
+    uint64_t before[MACHINE_DOMAINS];
+    for (unsigned int i = 0; i < machine_n_domains; i++)
+        before[i] = machine_ran(&machine_domains[i]);
+    machine_run(SECONDS(1));
+    for (unsigned int i = 0; i < machine_n_domains; i++)
+        assert_true(machine_ran(&machine_domains[i]) > before[i]);
+}
+
+static void nothing_breaks_in_random_lives(void **state)
+{
+    (void)state;
+    random_life(1, 1, false, 2000);
+    random_life(3, 1, false, 2000);
+    random_life(8, 2, false, 2000);
+    random_life(8, 2, true, 2000);
+    random_life(16, 4, true, 500);
+    random_life(64, 2, false, 150);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hogs_share_by_weight, start, stop),
+        cmocka_unit_test_setup_teardown(three_hogs_share_two_cpus, start, stop),
+        cmocka_unit_test_setup_teardown(a_heavy_one_gets_no_more_than_its_cpu_and_the_rest_share,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(caps_hold, start, stop),
+        cmocka_unit_test_setup_teardown(a_micro_partition_beside_hogs_gets_its_cap, start, stop),
+        cmocka_unit_test_setup_teardown(a_reservation_is_kept_at_eight_times_overcommit, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(a_sleeper_wakes_within_a_slice_beside_hogs, start, stop),
         cmocka_unit_test_setup_teardown(one_that_ran_alone_gives_way_when_another_wakes, start,
                                         stop),
         cmocka_unit_test_setup_teardown(a_long_sleep_is_no_hoard, start, stop),
+        cmocka_unit_test_setup_teardown(those_freed_from_a_busy_cpu_share_at_once, start, stop),
+        cmocka_unit_test_setup_teardown(soft_affinity_is_kept_while_there_is_room, start, stop),
+        cmocka_unit_test_setup_teardown(whole_cores_first, start, stop),
+        cmocka_unit_test_setup_teardown(pools_keep_to_themselves, start, stop),
+        cmocka_unit_test_setup_teardown(cores_run_one_domain_at_a_time, start, stop),
+        cmocka_unit_test_setup_teardown(nothing_breaks_in_random_lives, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
  */
 #include "acpi_tables.h"
 #include "arch/cpu.h"
+#include "arch/numa.h"
 #include "console.h"
 #include "lib/bytes.h"
 #include "lib/string.h"
@@ -71,15 +72,30 @@ static const uint8_t *table_map(paddr_t addr, size_t *len)
     return table;
 }
 
+static int parse_srat(const void *table, size_t len, struct acpi_info *info)
+{
+    int rc = numa_parse_srat(table, len, &numa);
+
+    (void)info;
+    if (rc)
+        numa = (struct numa_info){0};
+    return rc;
+}
+
+static int parse_slit(const void *table, size_t len, struct acpi_info *info)
+{
+    (void)info;
+    return numa_parse_slit(table, len, &numa);
+}
+
 static void table_use(paddr_t addr)
 {
     static const struct {
         char signature[5];
         int (*parse)(const void *table, size_t len, struct acpi_info *info);
     } parsers[] = {
-        {"APIC", acpi_parse_madt},
-        {"FACP", acpi_parse_fadt},
-        {"MCFG", acpi_parse_mcfg},
+        {"APIC", acpi_parse_madt}, {"FACP", acpi_parse_fadt}, {"MCFG", acpi_parse_mcfg},
+        {"SRAT", parse_srat},      {"SLIT", parse_slit},
     };
     const uint8_t *header = addr ? ioremap(addr, ACPI_HEADER_SIZE) : NULL;
 
@@ -90,7 +106,7 @@ static void table_use(paddr_t addr)
             continue;
         const uint8_t *table = table_map(addr, &len);
         if (table && parsers[i].parse(table, len, &acpi) != 0)
-            printk(LOG_WARN, "ACPI: table %s left out: too short (%zu bytes)\n",
+            printk(LOG_WARN, "ACPI: table %s left out: too short (%zu bytes) or not consistent\n",
                    parsers[i].signature, len);
     }
 }

@@ -13,6 +13,7 @@
 #include "arch/protect.h"
 #include "arch/pv_desc.h"
 #include "arch/time.h"
+#include "arch/topology.h"
 #include "arch/tlb.h"
 #include "boot.h"
 #include "console.h"
@@ -224,6 +225,9 @@ static void list_cpus(void)
     for (unsigned int i = 0; i < acpi.n_cpus && n_cpus < CPU_MAX; i++)
         if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id != apic_ids[0])
             apic_ids[n_cpus++] = acpi.cpu[i].apic_id;
+    topology_init();
+    for (unsigned int cpu = 0; cpu < n_cpus; cpu++)
+        topology_add(cpu, apic_ids[cpu]);
 }
 
 void smp_init(void)
