@@ -10,5 +10,7 @@ int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Commands: argv[0] is the command's name. They return the exit status. */
 int command_scan(int argc, char **argv);
+int command_config(int argc, char **argv);
+int command_start(int argc, char **argv);
 
 #endif

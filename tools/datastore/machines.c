@@ -2,11 +2,14 @@
 /* VMX files found and understood; each disk is opened to see whether it would serve. */
 #include "machines.h"
 
+#include "boot.h"
+
 #include "block/disk.h"
 #include "block/vmdk/vmdk.h"
 #include "block/vmfs/ondisk.h"
 #include "import/vmx.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,26 +95,41 @@ const struct found_volume *machine_disk(const struct machine_place *place, const
     return place->own;
 }
 
-/* Opens a disk on a view of its volume of its own, without locks, and closes it again. */
-static int try_disk(const struct found_volume *volume, const char *path, char error[512])
+int machine_open_disk(const struct found_volume *volume, const char *path, struct disk **out,
+                      char error[DISK_ERROR_MAX])
 {
     struct datastore datastore;
     struct store *store;
-    struct disk *disk;
     int rc = volume_open(volume, 0, &datastore, error);
 
     if (rc != 0)
         return rc;
     if (datastore_store(&datastore, &store) != 0) {
         datastore_close(&datastore);
-        snprintf(error, 512, "out of memory");
-        return -1;
+        snprintf(error, DISK_ERROR_MAX, "out of memory");
+        return -ENOMEM;
     }
-    rc = vmdk_open(store, path, true, &disk, error);
-    if (rc == 0)
-        disk_close(disk);
-    else
+    rc = vmdk_open(store, path, true, out, error);
+    if (rc != 0)
         store_close(store);
+    return rc;
+}
+
+/* Opens one disk; the first must also have a kernel to boot. */
+static int try_disk(const struct found_volume *volume, const char *path, bool is_first,
+                    char error[DISK_ERROR_MAX])
+{
+    struct disk *disk;
+    struct boot boot;
+    int rc = machine_open_disk(volume, path, &disk, error);
+
+    if (rc != 0)
+        return rc;
+    if (is_first) {
+        rc = boot_read(disk, false, &boot, error);
+        boot_free(&boot);
+    }
+    disk_close(disk);
     return rc;
 }
 
@@ -128,7 +146,7 @@ static void check_disks(const struct machine_place *place, struct machine *machi
         if (!volume)
             snprintf(machine->problem, sizeof(machine->problem),
                      "%s: %.200s: that volume is not on this machine", d->place, d->file);
-        else if (try_disk(volume, path, error) != 0)
+        else if (try_disk(volume, path, i == 0, error) != 0)
             snprintf(machine->problem, sizeof(machine->problem), "%s: %.400s", d->place, error);
     }
 }

@@ -5,6 +5,7 @@
 
 #include "hosts.h"
 
+#include "block/disk.h"
 #include "block/volumes.h"
 #include "import/vm.h"
 
@@ -41,5 +42,9 @@ void machine_read(const struct machine_place *place, const char *path, struct ma
  */
 const struct found_volume *machine_disk(const struct machine_place *place, const char *vmx_path,
                                         const char *file, char path[1024]);
+
+/* Opens a disk for reading, on a view of its volume of its own, without locks. */
+int machine_open_disk(const struct found_volume *volume, const char *path, struct disk **out,
+                      char error[DISK_ERROR_MAX]);
 
 #endif

@@ -11,7 +11,19 @@ static const char usage[] =
     "\n"
     "  scan [--json] [--watch SECONDS] [DEVICE...]\n"
     "        the VMFS volumes on this machine's disks, the hosts that use them, the virtual\n"
-    "        machines on them and whether each can be started\n";
+    "        machines on them and whether each can be started\n"
+    "  config [OPTIONS] \"[label] dir/x.vmx\"\n"
+    "        write an xl.cfg for a virtual machine, its kernel taken from its disk beside it;\n"
+    "        what cannot be carried over is listed in it\n"
+    "  start [OPTIONS] \"[label] dir/x.vmx\"\n"
+    "        the same, and then xl create\n"
+    "\n"
+    "    -o, --output DIRECTORY      where they go: /var/lib/corbel/machines/NAME\n"
+    "    -k, --kernel FILE           this kernel instead of the disk's\n"
+    "    -r, --ramdisk FILE          its ramdisk\n"
+    "    -e, --extra WORDS           its command line, instead of the disk's\n"
+    "    -b, --bridge NAME           the vSwitch of all networks but those named by\n"
+    "    -n, --network NAME=BRIDGE   (again for each)\n";
 
 int complain(const char *format, ...)
 {
@@ -30,7 +42,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *word;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"scan", command_scan}};
+    } commands[] = {{"scan", command_scan}, {"config", command_config}, {"start", command_start}};
 
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         fputs(usage, stdout);
