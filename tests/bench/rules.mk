@@ -12,3 +12,19 @@ bench-files: $(B)/bench/pvbench $(B)/bench/balloon $(B)/bench/guest.img
 ## bench: Corbel beside Debian's Xen and the bare kernel: boot time, instructions of each operation
 bench: $$(ALL) dom0-image stock bench-files $(B)/guests/bench_micro.elf $(B)/guests/bench_domains.elf
 	@tests/bench/run --build $(B)
+
+$(B)/bench/diskbench: tests/bench/disk/diskbench.c
+	@mkdir -p $(@D)
+	$(call say) LINK $@
+	$(Q)$(CC) $(PROG_CFLAGS) -static -o $@ $<
+$(B)/bench/disks.img: tests/bench/disk/guest.manifest tests/bench/disk/guest-init $(B)/bench/diskbench $(DEBS)/.fetched
+	$(call say) PACK $@
+	$(Q)dom0/image/packroot -D DEBS=$(DEBS) -D B=$(B) --modules $(DEBS)/modules --cpio $@ $<
+$(DEBS)/qemu-dm/.fetched: tests/bench/disk/qemu-packages.txt dom0/stock/fetch
+	$(call say) FETCH $(DEBS)/qemu-dm
+	$(Q)dom0/stock/fetch $(DEBS)/qemu-dm $<
+	@touch $@
+.PHONY: bench-disk
+## bench-disk: a guest's disk: our backend on VMFS beside Xen's blkback and QEMU's qdisk, in instructions
+bench-disk: $$(ALL) dom0-image stock $(B)/bench/disks.img $(DEBS)/qemu-dm/.fetched
+	@tests/bench/disk/run --build $(B)
