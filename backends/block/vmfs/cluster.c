@@ -217,14 +217,15 @@ int resource_free(struct vmfs_volume *volume, struct vmfs_resource *resource, ui
     if (rc != 0)
         return rc;
     while (count > 0 && rc == 0) {
-        uint32_t number = (uint32_t)(first / resource->per_cluster);
-        uint32_t item = (uint32_t)(first % resource->per_cluster);
+        uint32_t number, item;
 
         if (first >= resource->item_count) {
             rc = vmfs_fail(volume, -EUCLEAN, "%s has no item %llu", resource->name,
                            (unsigned long long)first);
             break;
         }
+        number = (uint32_t)(first / resource->per_cluster);
+        item = (uint32_t)(first % resource->per_cluster);
         rc = cluster_lock(volume, resource, number, &cluster, &offset);
         if (rc != 0)
             break;

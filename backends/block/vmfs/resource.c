@@ -280,8 +280,10 @@ struct vmfs_resource *resource_of_address(struct vmfs_volume *volume, uint64_t a
     case VMFS_ADDR_FB:
         *item = addr.cluster;
         if (volume->format == VMFS_FORMAT_6)
-            *item =
-                ((uint64_t)addr.cluster << (volume->lfb_shift - volume->block_shift)) + addr.item;
+            *item = addr.item >> (volume->lfb_shift - volume->block_shift) != 0
+                        ? UINT64_MAX /* no item of that cluster: the caller finds it out of range */
+                        : ((uint64_t)addr.cluster << (volume->lfb_shift - volume->block_shift)) +
+                              addr.item;
         return &volume->fbb;
     case VMFS_ADDR_LFB:
         *item = addr.cluster;
@@ -301,6 +303,8 @@ struct vmfs_resource *resource_of_address(struct vmfs_volume *volume, uint64_t a
     default:
         return NULL;
     }
+    if (addr.item >= resource->per_cluster)
+        return NULL;
     *item = (uint64_t)addr.cluster * resource->per_cluster + addr.item;
     return resource;
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Good volumes of both formats for fuzzers to spoil. */
+#ifndef TESTS_FUZZ_BLOCK_VMFS_TEMPLATE_H
+#define TESTS_FUZZ_BLOCK_VMFS_TEMPLATE_H
+
+#include "../../unit/block/memory_bdev.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Device offsets and sizes of what a fuzzer may overwrite. */
+struct vmfs_target {
+    uint64_t offset;
+    uint32_t size;
+};
+
+struct vmfs_template {
+    struct memory_bdev *memory;
+    struct vmfs_target inode;     /* descriptor of d/thin */
+    struct vmfs_target directory; /* contents of d */
+    struct vmfs_target pointers;  /* pointer block of d/thin */
+};
+
+/* The template of VMFS-5 (0) or VMFS-6 (1), made once. */
+struct vmfs_template *vmfs_template(unsigned which);
+/*
+ * Spoils a place by a list of patches (three bytes offset, one length, the bytes), uses every call
+ * of the library on the volume, and brings the template back.
+ */
+void vmfs_template_spoil(struct vmfs_template *made, struct vmfs_target place, const uint8_t *data,
+                         size_t size);
+
+#endif
