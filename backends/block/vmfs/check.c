@@ -321,8 +321,11 @@ static bool check_cluster(struct checker *checker, const struct vmfs_resource *r
 {
     const uint8_t *used = used_bits(checker, resource);
     uint64_t first = (uint64_t)cluster->number * resource->per_cluster;
+    uint64_t left = resource->item_count - first;
     uint32_t lost = 0, missing = 0, counted = 0;
 
+    /* Growing was cut off here: the new items are lost until then. */
+    cluster->total = left < resource->per_cluster ? (uint32_t)left : resource->per_cluster;
     for (uint32_t i = 0; i < cluster->total; i++) {
         bool is_used = bit_get(used, first + i);
 

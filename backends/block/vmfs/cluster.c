@@ -99,11 +99,13 @@ int cluster_write(struct vmfs_volume *volume, const struct vmfs_resource *resour
     memset(raw, 0, sizeof(raw));
     memcpy(raw, &cluster->lock, sizeof(cluster->lock));
     if (resource->format == VMFS_FORMAT_6) {
+        cluster->md6.total = (uint16_t)cluster->total;
         cluster->md6.free = (uint16_t)cluster->free;
         cluster->md6.next_free = cluster->next_free;
         cluster->md6.type_data = cluster->type_data;
         memcpy(raw + volume->md, &cluster->md6, sizeof(cluster->md6));
     } else {
+        cluster->md5.total = cluster->total;
         cluster->md5.free = cluster->free;
         cluster->md5.next_free = cluster->next_free;
         cluster->md5.type_data = cluster->type_data;

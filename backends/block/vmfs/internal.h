@@ -124,6 +124,7 @@ struct vmfs_volume {
     bool fill_foreign; /* holes and to-be-zeroed blocks of others' volumes may be filled */
     bool fenced;       /* our heartbeat slot was taken from us */
     unsigned transaction_depth;
+    unsigned locate_depth; /* resource files on the way to an item */
     struct vmfs_uuid host;
     uint64_t slot_address; /* 0: none */
     uint64_t slot_generation;
@@ -154,6 +155,8 @@ int vmfs_require_ours(struct vmfs_volume *volume, const char *what);
 /* Device offset of what holds the LVM header: 0, or the VMFS partition of an MBR or GPT. */
 int lvm_find_partition(struct bdev *dev, uint64_t *base);
 int lvm_assemble(struct vmfs_volume *volume, struct bdev *const *devices, unsigned count);
+/* Appends what lies behind the last segment. */
+int lvm_add_segment(struct vmfs_volume *volume, const struct vmfs_segment *segment);
 /* Volume offset to device; *length is cut to what is contiguous. -EINVAL outside the volume. */
 int lvm_map(struct vmfs_volume *volume, uint64_t offset, uint64_t *length, struct bdev **device,
             uint64_t *device_offset);
@@ -244,6 +247,10 @@ int resource_mark_used(struct vmfs_volume *volume, struct vmfs_resource *resourc
 int resource_count_free(struct vmfs_volume *volume, struct vmfs_resource *resource,
                         uint64_t *free_count);
 
+/* ---- grow_resource.c ---- */
+/* Gives a resource file so many items; those it has stay. */
+int resource_grow(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t count);
+
 /* ---- inode.c ---- */
 int inode_read(struct vmfs_volume *volume, uint32_t address, struct vmfs_inode *out);
 int inode_write(struct vmfs_volume *volume, struct vmfs_inode *inode);
@@ -312,7 +319,10 @@ int volume_write_bytes(struct vmfs_volume *volume, uint64_t offset, const void *
 /* Sets the addresses of blocks n, n + 1, ... and writes the pointer blocks and the descriptor. */
 int alloc_point(struct vmfs_file *file, uint64_t n, const uint64_t *addresses, uint32_t count);
 
-/* A new, zeroed pointer block, in the cache but not yet on disk. VMFS-6 takes a sub-block. */
+/*
+ * A new, zeroed pointer block, in the cache but not yet on disk. VMFS-6 takes a sub-block, a
+ * system file an item of .pb2.sf.
+ */
 int pb_create(struct vmfs_file *file, struct vmfs_pb **out);
 
 /* ---- dir.c (any format), dir5.c, dir6.c ---- */

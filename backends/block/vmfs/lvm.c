@@ -86,7 +86,7 @@ static int read_device(struct vmfs_volume *volume, struct bdev *dev, struct lvm_
     return 0;
 }
 
-static int add_segment(struct vmfs_volume *volume, const struct vmfs_segment *segment)
+int lvm_add_segment(struct vmfs_volume *volume, const struct vmfs_segment *segment)
 {
     struct vmfs_segment *last =
         volume->segment_count > 0 ? &volume->segments[volume->segment_count - 1] : NULL;
@@ -149,11 +149,11 @@ static int read_pes(struct vmfs_volume *volume, const struct lvm_device *device)
         rc = check_pe(volume, device, i, &pe, expected);
         if (rc != 0)
             return rc;
-        rc = add_segment(volume,
-                         &(struct vmfs_segment){.volume_offset = pe.volume_offset,
-                                                .device_offset = device->base + pe.device_offset,
-                                                .length = pe.length,
-                                                .device = device->dev});
+        rc = lvm_add_segment(
+            volume, &(struct vmfs_segment){.volume_offset = pe.volume_offset,
+                                           .device_offset = device->base + pe.device_offset,
+                                           .length = pe.length,
+                                           .device = device->dev});
         if (rc != 0)
             return vmfs_fail(volume, rc, "out of memory");
         expected += pe.length;

@@ -19,11 +19,13 @@ static void count_change(const struct vmfs_volume *volume, struct point_counts *
     counts->tbz += addr_is_tbz(volume, new) - addr_is_tbz(volume, old);
 }
 
-/* A new, zeroed pointer block, in the cache but not yet on disk. VMFS-6 takes a sub-block. */
 int pb_create(struct vmfs_file *file, struct vmfs_pb **out)
 {
     struct vmfs_volume *volume = file->volume;
-    struct vmfs_resource *resource = volume->format == VMFS_FORMAT_6 ? &volume->sbc : &volume->pbc;
+    /* System files must not be mapped by what they hold themselves. */
+    struct vmfs_resource *resource = file->inode.fd.type == VMFS_TYPE_SYSTEM ? &volume->pb2
+                                     : volume->format == VMFS_FORMAT_6       ? &volume->sbc
+                                                                             : &volume->pbc;
     uint64_t item, address;
     uint32_t got;
     int rc = resource_alloc(volume, resource, 1, &item, &got, NULL);

@@ -16,7 +16,8 @@
 
 static bool is_pointer_block(const struct vmfs_volume *volume, enum vmfs_addr_type type)
 {
-    return type == (volume->format == VMFS_FORMAT_6 ? VMFS_ADDR_SB : VMFS_ADDR_PB);
+    return type == VMFS_ADDR_PB2 ||
+           type == (volume->format == VMFS_FORMAT_6 ? VMFS_ADDR_SB : VMFS_ADDR_PB);
 }
 
 static void keep_first(struct vmfs_inode *inode, uint64_t first)
@@ -37,7 +38,7 @@ void inode_settle(struct vmfs_volume *volume, struct vmfs_inode *inode)
         inode_set_unit(volume, inode, VMFS_ZLA_FB);
     } else if (inode->fd.zla == VMFS_ZLA_FB && is_pointer_block(volume, type)) {
         keep_first(inode, first);
-        inode->fd.zla = VMFS_ZLA_PB;
+        inode->fd.zla = type == VMFS_ADDR_PB2 ? VMFS_ZLA_PB2 : VMFS_ZLA_PB;
         inode->fd.pb_count = 1;
     }
 }
@@ -138,7 +139,7 @@ static int to_pointer_block(struct vmfs_file *file)
         if (rc != 0)
             return rc;
     }
-    file->inode.fd.zla = VMFS_ZLA_PB;
+    file->inode.fd.zla = file->inode.fd.type == VMFS_TYPE_SYSTEM ? VMFS_ZLA_PB2 : VMFS_ZLA_PB;
     rc = inode_write(volume, &file->inode);
     return rc != 0 ? rc : vmfs_flush(volume);
 }

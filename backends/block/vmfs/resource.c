@@ -218,8 +218,13 @@ static int locate(struct vmfs_volume *volume, struct vmfs_resource *resource, ui
     if (position + length > resource->inode.fd.length || inside + length > volume->block_size)
         return vmfs_fail(volume, -EUCLEAN, "%s: offset 0x%llx is past its end or across blocks",
                          resource->name, (unsigned long long)position);
+    /* .sbc.sf, .fdc.sf and others are mapped by .pb2.sf, and that by nobody: two at most. */
+    if (volume->locate_depth >= 2)
+        return vmfs_fail(volume, -EUCLEAN, "%s is mapped by itself", resource->name);
+    volume->locate_depth++;
     rc = map_block(volume, &resource->cache, &resource->inode, position >> volume->block_shift,
                    &address);
+    volume->locate_depth--;
     if (rc != 0)
         return rc;
     if (vmfs_addr_decode(volume->format, address).type != VMFS_ADDR_FB &&

@@ -153,6 +153,14 @@ struct vmfs_info {
 
 int vmfs_get_info(struct vmfs_volume *volume, struct vmfs_info *out);
 
+/*
+ * Makes a volume of ours larger: onto what its last device has gained (its bdev must know the new
+ * size), or onto another device, whose contents are destroyed. A device of its own stays the
+ * caller's and must outlive the volume. -EBUSY while others have the volume open.
+ */
+int vmfs_grow(struct vmfs_volume *volume);
+int vmfs_add_extent(struct vmfs_volume *volume, struct bdev *dev);
+
 /* ---- names ---- */
 
 struct vmfs_stat {

@@ -2,6 +2,7 @@
 # Unit tests of the block backend and its libraries.
 BLOCK_TEST_VMFS := $(VMFS_SRC) backends/block/bdev.c tests/unit/block/memory_bdev.c
 $(eval $(call unit_test,vmfs_power_cut,tests/unit/block/test_power_cut.c $(BLOCK_TEST_VMFS),))
+$(eval $(call unit_test,vmfs_size,tests/unit/block/test_vmfs_size.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs,tests/unit/block/test_vmfs.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmdk,tests/unit/block/test_vmdk.c $(BDISK_SRC),$(BDISK_LIBS)))
 $(eval $(call unit_test,block_request,tests/unit/block/test_request.c backends/block/request.c backends/block/ring.c,))

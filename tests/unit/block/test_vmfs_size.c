@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Volumes that grow, volumes of several devices, and the largest there are. */
+#include "memory_bdev.h"
+
+#include "block/vmfs/ondisk.h"
+#include "block/vmfs/vmfs.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define MIB (1ull << 20)
+#define TIB (1ull << 40)
+
+static void make(struct memory_bdev *memory, unsigned version)
+{
+    const struct vmfs_mkfs options = {.label = "size", .version = version};
+    char error[VMFS_ERROR_MAX] = "";
+
+    if (vmfs_mkfs(&memory->dev, &options, error) != 0)
+        fail_msg("mkfs: %s", error);
+}
+
+static struct vmfs_volume *open_all(struct bdev *const *devices, unsigned count)
+{
+    struct vmfs_volume *volume;
+    char error[VMFS_ERROR_MAX] = "";
+
+    if (vmfs_open(devices, count, VMFS_OPEN_WRITE, &volume, error) != 0)
+        fail_msg("open: %s", error);
+    return volume;
+}
+
+static void assert_clean(struct vmfs_volume *volume)
+{
+    struct vmfs_check check = {0};
+
+    assert_int_equal(vmfs_check(volume, &check), 0);
+    assert_int_equal(check.findings, 0);
+}
+
+static uint64_t size_of(struct vmfs_volume *volume)
+{
+    struct vmfs_info info;
+
+    assert_int_equal(vmfs_get_info(volume, &info), 0);
+    assert_true(info.blocks == info.size / MIB);
+    return info.size;
+}
+
+static void put(struct vmfs_volume *volume, const char *path, uint64_t length, uint64_t at)
+{
+    struct vmfs_file *file;
+
+    assert_int_equal(vmfs_file_create(volume, path, length, VMFS_THIN, NULL, NULL, &file), 0);
+    assert_int_equal(vmfs_file_write(file, at, &at, sizeof(at)), 0);
+    vmfs_file_close(file);
+}
+
+static void get(struct vmfs_volume *volume, const char *path, uint64_t at)
+{
+    struct vmfs_file *file;
+    uint64_t have = 0;
+
+    assert_int_equal(vmfs_file_open(volume, path, VMFS_SHARE_NONE, &file), 0);
+    assert_int_equal(vmfs_file_read(file, at, &have, sizeof(have)), 0);
+    assert_int_equal(have, at);
+    vmfs_file_close(file);
+}
+
+/* A full volume on a device that has grown, twice: within the last cluster, and by many. */
+static void test_grow(void **state)
+{
+    struct memory_bdev *memory = memory_bdev_new(100 * 1024 * MIB);
+    struct bdev *dev = &memory->dev;
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+
+    dev->size = 300 * MIB;
+    make(memory, *(unsigned *)*state);
+    volume = open_all(&dev, 1);
+    put(volume, "first", 50 * MIB, 49 * MIB);
+    assert_int_equal(vmfs_grow(volume), 0);
+    assert_int_equal(size_of(volume), 256 * MIB);
+    while (vmfs_file_create(volume, "full", 400 * MIB, VMFS_ZEROEDTHICK, NULL, NULL, &file) !=
+           -ENOSPC)
+        fail_msg("400 MiB fit");
+    dev->size = 600 * MIB;
+    assert_int_equal(vmfs_grow(volume), 0);
+    assert_int_equal(size_of(volume), 512 * MIB);
+    assert_clean(volume);
+    dev->size = 100 * 1024 * MIB;
+    assert_int_equal(vmfs_grow(volume), 0);
+    assert_int_equal(size_of(volume), (100 * 1024 - 256) * MIB);
+    assert_clean(volume);
+    assert_int_equal(
+        vmfs_file_create(volume, "thick", 9000 * MIB, VMFS_ZEROEDTHICK, NULL, NULL, &file), 0);
+    vmfs_file_close(file);
+    assert_clean(volume);
+    vmfs_close(volume);
+    volume = open_all(&dev, 1);
+    get(volume, "first", 49 * MIB);
+    assert_int_equal(size_of(volume), (100 * 1024 - 256) * MIB);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
+/* Extents are found by their headers in any order; one that is missing is named. */
+static void test_extents(void **state)
+{
+    struct memory_bdev *memory[3];
+    struct bdev *devices[3], *mixed[3];
+    char error[VMFS_ERROR_MAX] = "";
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+
+    for (unsigned i = 0; i < 3; i++) {
+        memory[i] = memory_bdev_new((300 + 300 * i) * MIB);
+        devices[i] = &memory[i]->dev;
+        mixed[(i + 2) % 3] = devices[i];
+    }
+    make(memory[0], *(unsigned *)*state);
+    volume = open_all(devices, 1);
+    put(volume, "first", 50 * MIB, 3 * MIB);
+    assert_int_equal(vmfs_add_extent(volume, devices[1]), 0);
+    assert_int_equal(vmfs_add_extent(volume, devices[1]), -EEXIST);
+    assert_int_equal(vmfs_add_extent(volume, devices[2]), 0);
+    assert_int_equal(size_of(volume), (256 + 512 + 768) * MIB);
+    assert_clean(volume);
+    assert_int_equal(
+        vmfs_file_create(volume, "wide", 1200 * MIB, VMFS_ZEROEDTHICK, NULL, NULL, &file), 0);
+    for (uint64_t at = 0; at < 1200 * MIB; at += 97 * MIB)
+        assert_int_equal(vmfs_file_write(file, at, &at, sizeof(at)), 0);
+    vmfs_file_close(file);
+    vmfs_close(volume);
+    volume = open_all(mixed, 3);
+    for (uint64_t at = 0; at < 1200 * MIB; at += 97 * MIB)
+        get(volume, "wide", at);
+    get(volume, "first", 3 * MIB);
+    assert_clean(volume);
+    vmfs_close(volume);
+    assert_int_equal(vmfs_open(mixed, 2, 0, &volume, error), -ENXIO);
+    assert_non_null(strstr(error, "3 extents"));
+    for (unsigned i = 0; i < 3; i++)
+        memory_bdev_free(memory[i]);
+}
+
+/* 64 TiB, on one device (VMFS-6) or four of 16 TiB (VMFS-5), with a disk of 62 TB. */
+static void test_largest(void **state)
+{
+    unsigned version = *(unsigned *)*state, count = version == 6 ? 1 : 4;
+    const uint64_t length = 62ull * 1000 * 1000 * 1000 * 1000;
+    const uint64_t places[] = {0, 5 * TIB + 512, 40 * TIB, length - 8};
+    struct memory_bdev *memory[4];
+    struct bdev *devices[4];
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+
+    for (unsigned i = 0; i < count; i++) {
+        memory[i] =
+            memory_bdev_new(64 * TIB / count + (17 + 256 - (i + 1 == count ? 256 : 0)) * MIB);
+        devices[i] = &memory[i]->dev;
+    }
+    make(memory[0], version);
+    volume = open_all(devices, 1);
+    for (unsigned i = 1; i < count; i++)
+        assert_int_equal(vmfs_add_extent(volume, devices[i]), 0);
+    assert_int_equal(size_of(volume), 64 * TIB);
+    assert_int_equal(vmfs_file_create(volume, "huge", length, VMFS_THIN, NULL, NULL, &file), 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(vmfs_file_write(file, places[i], &places[i], 8), 0);
+    vmfs_file_close(file);
+    vmfs_close(volume);
+    volume = open_all(devices, count);
+    for (unsigned i = 0; i < 4; i++)
+        get(volume, "huge", places[i]);
+    assert_clean(volume);
+    assert_int_equal(vmfs_remove(volume, "huge"), 0);
+    vmfs_close(volume);
+    for (unsigned i = 0; i < count; i++)
+        memory_bdev_free(memory[i]);
+}
+
+int main(void)
+{
+    unsigned versions[] = {5, 6};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_grow, &versions[0]),
+        cmocka_unit_test_prestate(test_grow, &versions[1]),
+        cmocka_unit_test_prestate(test_extents, &versions[0]),
+        cmocka_unit_test_prestate(test_extents, &versions[1]),
+        cmocka_unit_test_prestate(test_largest, &versions[0]),
+        cmocka_unit_test_prestate(test_largest, &versions[1]),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
