@@ -46,6 +46,24 @@ int target_open(const struct options *options, const char *target, bool writable
     return rc == 0 ? 0 : complain("%s", error);
 }
 
+int target_store(const struct options *options, const char *target, bool writable,
+                 struct store **out, const char **path)
+{
+    struct datastore datastore;
+    char error[STORE_ERROR_MAX];
+
+    if (options->device_count == 0 && target[0] != '[') {
+        *path = target;
+        return store_open_host(out, error) == 0 ? 0 : complain("%s", error);
+    }
+    if (target_open(options, target, writable, &datastore, path) != 0)
+        return 1;
+    if (datastore_store(&datastore, out) == 0)
+        return 0;
+    datastore_close(&datastore);
+    return complain("out of memory");
+}
+
 static uint64_t now_us(void)
 {
     struct timespec now;

@@ -1,213 +1,151 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands on virtual disks. */
+/* Commands on virtual disks of every format. */
 #include "vmfstool.h"
 
 #include "block/disk.h"
-#include "block/vmdk/descriptor.h"
-#include "block/vmdk/vmdk.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#define CHUNK      (1u << 20)
-#define PATH_BYTES 1024
+#define CHUNK (1u << 20)
 
-/* The parts of "dir/x.vmdk": where its data goes, and what the descriptor calls it. */
-struct disk_names {
-    char flat[PATH_BYTES];
-    const char *flat_name; /* in `flat` */
-};
+/* ---- making ---- */
 
-static int disk_names(const char *path, struct disk_names *out)
+/* What -d, -a and the parent say of a disk to make. */
+static struct vmdk_create how_to(const struct options *options, struct progress *progress)
 {
-    size_t length = strlen(path);
-    char *slash;
-
-    if (length < 6 || strcmp(path + length - 5, ".vmdk") != 0)
-        return complain("\"%s\": a virtual disk's name ends in .vmdk", path);
-    if (snprintf(out->flat, sizeof(out->flat), "%.*s-flat.vmdk", (int)(length - 5), path) >=
-        (int)sizeof(out->flat))
-        return complain("\"%s\": the path is too long", path);
-    slash = strrchr(out->flat, '/');
-    out->flat_name = slash == NULL ? out->flat : slash + 1;
-    return 0;
-}
-
-static int volume_complain(struct vmfs_volume *volume)
-{
-    return complain("%s", vmfs_error(volume));
-}
-
-/* Writes a descriptor file with this text. */
-static int write_descriptor(struct vmfs_volume *volume, const char *path, const char *text,
-                            size_t length)
-{
-    struct vmfs_file *file;
-    int rc = vmfs_file_create(volume, path, length, VMFS_THIN, NULL, NULL, &file);
-
-    if (rc != 0)
-        return volume_complain(volume);
-    if (vmfs_file_write(file, 0, text, length) != 0 || vmfs_flush(volume) != 0)
-        rc = volume_complain(volume);
-    vmfs_file_close(file);
-    return rc;
-}
-
-static int make_descriptor(struct vmfs_volume *volume, const char *path,
-                           const struct disk_names *names, uint64_t bytes, bool thin, uint32_t cid)
-{
-    /* VMware's own IEEE company number and the two fixed bytes before it begin every disk's id. */
-    struct vmdk_extent extent = {.type = VMDK_EXTENT_VMFS, .sectors = bytes / VMDK_SECTOR};
-    struct vmdk_new disk = {.create_type = "vmfs",
-                            .sectors = bytes / VMDK_SECTOR,
-                            .extents = &extent,
-                            .extent_count = 1,
-                            .thin = thin,
-                            .uuid = {0x60, 0x00, 0xC2, 0x90},
-                            .cid = cid};
-    char text[4096];
-    int length;
-
-    snprintf(extent.file, sizeof(extent.file), "%s", names->flat_name);
-    if (getrandom(disk.uuid + 4, 12, 0) != 12)
-        return complain("no random numbers: %s", strerror(errno));
-    length = vmdk_descriptor_format(&disk, text, sizeof(text));
-    if (length < 0)
-        return complain("\"%s\": the name is too long for a descriptor", path);
-    return write_descriptor(volume, path, text, (size_t)length);
+    return (struct vmdk_create){.kind = options->kind,
+                                .size = options->size / 512 * 512,
+                                .adapter = options->adapter,
+                                .progress = progress_show,
+                                .context = progress};
 }
 
 int command_create(const struct options *options, const char *target)
 {
     struct progress progress = {.what = "allocating"};
-    uint64_t bytes = options->size / VMDK_SECTOR * VMDK_SECTOR;
-    struct disk_names names;
-    struct datastore datastore;
-    struct vmfs_file *file;
+    struct vmdk_create how = how_to(options, &progress);
+    char error[DISK_ERROR_MAX];
+    struct store *store;
     const char *path;
     int rc;
 
-    if (target_open(options, target, true, &datastore, &path) != 0)
+    if (target_store(options, target, true, &store, &path) != 0)
         return 1;
-    rc = disk_names(path, &names);
-    if (rc == 0 && vmfs_file_create(datastore.volume, names.flat, bytes, options->allocation,
-                                    progress_show, &progress, &file) != 0)
-        rc = volume_complain(datastore.volume);
+    rc = vmdk_create(store, path, &how, error);
     progress_end(&progress);
-    if (rc == 0) {
-        vmfs_file_close(file);
-        rc = make_descriptor(datastore.volume, path, &names, bytes,
-                             options->allocation == VMFS_THIN, VMDK_CID_UNWRITTEN);
-        if (rc != 0)
-            vmfs_remove(datastore.volume, names.flat);
-    }
-    datastore_close(&datastore);
-    return rc;
-}
-
-/* ---- import ---- */
-
-/* Opens what is to be copied: a VMDK when it looks like one, else raw bytes. */
-static int source_open(const struct options *options, const char *source, struct disk **out)
-{
-    char error[DISK_ERROR_MAX], start[24] = "";
-    FILE *file = fopen(source, "re");
-    bool is_vmdk;
-    size_t n;
-    int rc;
-
-    if (file == NULL)
-        return complain("cannot open %s: %s", source, strerror(errno));
-    n = fread(start, 1, sizeof(start) - 1, file);
-    fclose(file);
-    is_vmdk = !options->raw && ((n >= 4 && memcmp(start, "KDMV", 4) == 0) ||
-                                (n >= 21 && memcmp(start, "# Disk DescriptorFile", 21) == 0));
-    rc = disk_open(is_vmdk ? "vmdk" : "raw", source, true, out, error);
+    store_close(store);
     return rc == 0 ? 0 : complain("%s", error);
 }
 
-static bool is_zero(const char *buffer, size_t length)
+int command_map_device(const struct options *options, const char *device, const char *target)
 {
-    return length == 0 || (buffer[0] == 0 && memcmp(buffer, buffer + 1, length - 1) == 0);
+    struct options mapped = *options;
+    struct vmdk_create how;
+    char error[DISK_ERROR_MAX];
+    struct store *store;
+    struct bdev *dev;
+    const char *path;
+    int rc = bdev_file_open(device, true, &dev);
+
+    if (rc != 0)
+        return complain("cannot open %s: %s", device, strerror(-rc));
+    mapped.size = dev->size;
+    bdev_close(dev);
+    mapped.kind = VMDK_KIND_RDM;
+    how = how_to(&mapped, NULL);
+    how.progress = NULL;
+    how.device = device;
+    if (target_store(options, target, true, &store, &path) != 0)
+        return 1;
+    rc = vmdk_create(store, path, &how, error);
+    store_close(store);
+    return rc == 0 ? 0 : complain("%s", error);
 }
 
-/* Copies all but zeros: what was never written reads as zeros already. */
-static int copy_disk(struct disk *source, struct vmfs_volume *volume, struct vmfs_file *file)
+int command_snapshot(const struct options *options, const char *parent, const char *target)
 {
-    struct progress progress = {.what = "copying"};
-    char *buffer = malloc(CHUNK);
-    int rc = buffer == NULL ? complain("out of memory") : 0;
+    char error[DISK_ERROR_MAX], label[DATASTORE_LABEL_MAX + 1];
+    struct store *store;
+    const char *path, *child = target;
+    int rc;
 
-    for (uint64_t at = 0; at < source->size && rc == 0; at += CHUNK) {
-        size_t piece = source->size - at < CHUNK ? (size_t)(source->size - at) : CHUNK;
+    if (target_store(options, parent, true, &store, &path) != 0)
+        return 1;
+    datastore_split(target, label, &child);
+    if (options->kind_given) {
+        struct vmdk_create how = {
+            .kind = options->kind, .parent = path, .adapter = options->adapter};
 
-        if (disk_read(source, at, buffer, piece) != 0)
-            rc = complain("%s", source->error);
-        else if (!is_zero(buffer, piece) && vmfs_file_write(file, at, buffer, piece) != 0)
-            rc = volume_complain(volume);
-        progress_show(&progress, at + piece, source->size);
+        rc = vmdk_create(store, child, &how, error);
+    } else {
+        rc = vmdk_snapshot(store, path, child, error);
     }
-    progress_end(&progress);
-    if (rc == 0 && vmfs_flush(volume) != 0)
-        rc = volume_complain(volume);
-    free(buffer);
-    return rc;
+    store_close(store);
+    return rc == 0 ? 0 : complain("%s", error);
 }
 
-static int import_into(const struct options *options, struct disk *source,
-                       struct vmfs_volume *volume, const char *path)
+/* ---- copying ---- */
+
+/* Whether a file of the host begins as a VMDK does. */
+static bool looks_like_vmdk(const char *source)
 {
-    struct progress progress = {.what = "allocating"};
-    struct disk_names names;
-    struct vmfs_file *file;
-    uint32_t cid;
-    int rc = disk_names(path, &names);
+    char start[24] = "";
+    FILE *file = fopen(source, "re");
+    size_t n = file != NULL ? fread(start, 1, sizeof(start) - 1, file) : 0;
+
+    if (file != NULL)
+        fclose(file);
+    return (n >= 4 && (memcmp(start, "KDMV", 4) == 0 || memcmp(start, "COWD", 4) == 0)) ||
+           (n >= 21 && memcmp(start, "# Disk DescriptorFile", 21) == 0);
+}
+
+/* Opens what is to be copied: a disk of a volume, a VMDK when it looks like one, else raw bytes. */
+static int source_open(const struct options *options, const char *source, struct disk **out)
+{
+    char error[DISK_ERROR_MAX];
+    bool is_vmdk = source[0] == '[' || (!options->raw && looks_like_vmdk(source));
+    int rc = disk_open(is_vmdk ? "vmdk" : "raw", source, true, out, error);
 
     if (rc != 0)
-        return rc;
-    if (getrandom(&cid, sizeof(cid), 0) != sizeof(cid) || cid >= VMDK_CID_UNWRITTEN)
-        cid = 0x5EED;
-    if (vmfs_file_create(volume, names.flat, source->size, options->allocation, progress_show,
-                         &progress, &file) != 0)
-        return volume_complain(volume);
-    progress_end(&progress);
-    rc = copy_disk(source, volume, file);
-    vmfs_file_close(file);
-    if (rc == 0)
-        rc = make_descriptor(volume, path, &names, source->size, options->allocation == VMFS_THIN,
-                             cid);
-    if (rc != 0)
-        vmfs_remove(volume, names.flat);
-    return rc;
+        return complain("%s", error);
+    if ((*out)->size > 0)
+        return 0;
+    disk_close(*out);
+    return complain("%s is shorter than one sector", source);
 }
 
 int command_import(const struct options *options, const char *source, const char *target)
 {
-    struct datastore datastore;
+    struct progress progress = {.what = "copying"};
+    struct vmdk_create how = how_to(options, &progress);
+    char error[DISK_ERROR_MAX];
+    struct store *store;
     struct disk *disk;
     const char *path;
     int rc = source_open(options, source, &disk);
 
     if (rc != 0)
         return rc;
-    if (disk->size == 0)
-        rc = complain("%s is shorter than one sector", source);
-    else
-        rc = target_open(options, target, true, &datastore, &path);
+    rc = target_store(options, target, true, &store, &path);
     if (rc == 0) {
-        rc = import_into(options, disk, datastore.volume, path);
-        datastore_close(&datastore);
+        if (vmdk_clone(disk, store, path, &how, error) != 0)
+            rc = complain("%s", error);
+        progress_end(&progress);
+        store_close(store);
     }
     disk_close(disk);
     return rc;
 }
 
-/* ---- export ---- */
+static bool is_zero(const char *buffer, size_t length)
+{
+    return length == 0 || (buffer[0] == 0 && memcmp(buffer, buffer + 1, length - 1) == 0);
+}
 
 static int export_to(struct disk *disk, int fd, const char *name)
 {
@@ -233,25 +171,29 @@ static int export_to(struct disk *disk, int fd, const char *name)
     return rc;
 }
 
-int command_export(const struct options *options, const char *target, const char *name)
+/* Opens one disk of a target; closing it closes its store. */
+static int open_target(const struct options *options, const char *target, bool writable,
+                       struct disk **out)
 {
     char error[DISK_ERROR_MAX];
-    struct datastore datastore;
     struct store *store;
-    struct disk *disk;
     const char *path;
+
+    if (target_store(options, target, writable, &store, &path) != 0)
+        return 1;
+    if (vmdk_open(store, path, !writable, out, error) == 0)
+        return 0;
+    store_close(store);
+    return complain("%s", error);
+}
+
+int command_export(const struct options *options, const char *target, const char *name)
+{
+    struct disk *disk;
     int fd, rc;
 
-    if (target_open(options, target, false, &datastore, &path) != 0)
+    if (open_target(options, target, false, &disk) != 0)
         return 1;
-    if (datastore_store(&datastore, &store) != 0) {
-        datastore_close(&datastore);
-        return complain("out of memory");
-    }
-    if (vmdk_open(store, path, true, &disk, error) != 0) {
-        store_close(store);
-        return complain("%s", error);
-    }
     fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) {
         rc = complain("%s: %s", name, strerror(errno));
@@ -263,153 +205,163 @@ int command_export(const struct options *options, const char *target, const char
     return rc;
 }
 
-/* ---- delete, rename, extend ---- */
+/* ---- stored or not ---- */
 
-int command_delete_disk(const struct options *options, const char *target)
+/* Calls work for each piece of the disk that is stored, or that is not, and flushes. */
+static int each_piece(struct disk *disk, bool stored, const char *what,
+                      int (*work)(struct disk *disk, uint64_t at, char *buffer, size_t length))
 {
-    struct disk_names names;
-    struct datastore datastore;
-    const char *path;
-    int rc;
+    struct progress progress = {.what = what};
+    char *buffer = malloc(CHUNK);
+    int rc = buffer == NULL ? -ENOMEM : 0;
 
-    if (target_open(options, target, true, &datastore, &path) != 0)
-        return 1;
-    rc = disk_names(path, &names);
-    /* Data first: it is what may be in use; a descriptor alone is easily removed. */
-    if (rc == 0 && (vmfs_remove(datastore.volume, names.flat) != 0 ||
-                    vmfs_remove(datastore.volume, path) != 0))
-        rc = volume_complain(datastore.volume);
-    datastore_close(&datastore);
+    for (uint64_t at = 0; at < disk->size && rc == 0;) {
+        size_t piece = disk->size - at < CHUNK ? (size_t)(disk->size - at) : CHUNK;
+        struct bdev_extent extent;
+        bool read_needed;
+
+        rc = disk_map(disk, at, piece, &extent, &read_needed);
+        if (rc != 0)
+            break;
+        if (extent.length < piece)
+            piece = (size_t)extent.length;
+        if (extent.stored == stored)
+            rc = work(disk, at, buffer, piece);
+        at += piece;
+        progress_show(&progress, at, disk->size);
+    }
+    progress_end(&progress);
+    if (rc == 0)
+        rc = disk_flush(disk);
+    if (rc != 0)
+        rc = complain("%s", disk->error[0] != '\0' ? disk->error : strerror(-rc));
+    free(buffer);
     return rc;
 }
 
-/* Reads a descriptor's text, NUL-terminated. */
-static int read_text(struct vmfs_volume *volume, const char *path, char *text, size_t size,
-                     size_t *length)
+static int punch(struct disk *disk, uint64_t at, char *buffer, size_t length)
 {
-    struct vmfs_file *file;
-    int rc = vmfs_file_open(volume, path, VMFS_SHARE_NONE, &file);
+    int rc = disk_read(disk, at, buffer, length);
+
+    return rc != 0 || !is_zero(buffer, length) ? rc : disk_discard(disk, at, length);
+}
+
+static int fill(struct disk *disk, uint64_t at, char *buffer, size_t length)
+{
+    int rc = disk_read(disk, at, buffer, length);
+
+    return rc != 0 ? rc : disk_write(disk, at, buffer, length);
+}
+
+int command_punch_zero(const struct options *options, const char *target)
+{
+    struct disk *disk;
+    int rc = open_target(options, target, true, &disk);
 
     if (rc != 0)
-        return volume_complain(volume);
-    *length = vmfs_file_length(file) < size ? (size_t)vmfs_file_length(file) : size - 1;
-    if (vmfs_file_read(file, 0, text, *length) != 0)
-        rc = volume_complain(volume);
-    vmfs_file_close(file);
-    text[*length] = '\0';
-    *length = strlen(text);
+        return rc;
+    rc = disk->discard_unit == 0 ? complain("%s: a disk of this format keeps its room", target)
+                                 : each_piece(disk, true, "punching", punch);
+    disk_close(disk);
     return rc;
 }
 
-/* Replaces the extent line of a one-extent descriptor. */
-static int set_extent(char *text, size_t *length, size_t size, uint64_t sectors, const char *name)
+int command_inflate(const struct options *options, const char *target)
 {
-    char line[PATH_BYTES + 64], *at = strstr(text, "\nRW "), *end;
-    size_t line_length, old;
+    struct disk *disk;
+    int rc = open_target(options, target, true, &disk);
 
-    if (at == NULL)
-        return complain("the descriptor has no extent line \"RW ...\"");
-    at++;
-    end = at + strcspn(at, "\n");
-    old = (size_t)(end - at);
-    line_length = (size_t)snprintf(line, sizeof(line), "RW %llu VMFS \"%s\"",
-                                   (unsigned long long)sectors, name);
-    if (line_length >= sizeof(line) || *length - old + line_length >= size)
-        return complain("the descriptor is too long");
-    memmove(at + line_length, end, *length - (size_t)(end - text) + 1);
-    memcpy(at, line, line_length);
-    *length = *length - old + line_length;
-    return 0;
-}
-
-/* Replaces a descriptor by one with this text. */
-static int replace_descriptor(struct vmfs_volume *volume, const char *path, const char *text,
-                              size_t length)
-{
-    char fresh[PATH_BYTES];
-    int rc;
-
-    if (snprintf(fresh, sizeof(fresh), "%s~", path) >= (int)sizeof(fresh))
-        return complain("\"%s\": the path is too long", path);
-    rc = write_descriptor(volume, fresh, text, length);
-    if (rc == 0 && (vmfs_remove(volume, path) != 0 || vmfs_rename(volume, fresh, path) != 0))
-        rc = volume_complain(volume);
+    if (rc != 0)
+        return rc;
+    rc = each_piece(disk, false, "inflating", fill);
+    disk_close(disk);
     return rc;
 }
+
+/* ---- grow, rename, delete, adopt, check ---- */
 
 int command_extend(const struct options *options, const char *target)
 {
-    struct progress progress = {.what = "allocating"};
-    struct vmdk_descriptor *descriptor = calloc(1, sizeof(*descriptor));
-    char text[8192], error[VMDK_ERROR_MAX];
-    struct disk_names names;
-    struct datastore datastore;
-    struct vmfs_file *file;
+    enum store_allocation allocation = options->kind == VMDK_KIND_VMFS_EAGERZEROEDTHICK
+                                           ? STORE_EAGERTHICK
+                                       : options->kind == VMDK_KIND_VMFS_THIN ? STORE_THIN
+                                                                              : STORE_ZEROEDTHICK;
+    char error[DISK_ERROR_MAX];
+    struct store *store;
     const char *path;
-    size_t length;
     int rc;
 
-    if (descriptor == NULL || target_open(options, target, true, &datastore, &path) != 0) {
-        free(descriptor);
+    if (target_store(options, target, true, &store, &path) != 0)
         return 1;
-    }
-    rc = disk_names(path, &names);
-    if (rc == 0)
-        rc = read_text(datastore.volume, path, text, sizeof(text), &length);
-    if (rc == 0 && vmdk_descriptor_parse(text, length, descriptor, error) != 0)
-        rc = complain("%s: %s", path, error);
-    if (rc == 0 &&
-        (descriptor->extent_count != 1 || descriptor->extents[0].type != VMDK_EXTENT_VMFS))
-        rc = complain("%s: only disks of one flat VMFS extent can be extended", path);
-    if (rc == 0 && vmfs_file_open(datastore.volume, names.flat, VMFS_SHARE_EXCLUSIVE, &file) != 0)
-        rc = volume_complain(datastore.volume);
-    if (rc == 0) {
-        /* The data grows first: a descriptor never promises more than is there. */
-        if (vmfs_file_extend(file, options->size / VMDK_SECTOR * VMDK_SECTOR,
-                             descriptor->thin ? VMFS_THIN : options->allocation, progress_show,
-                             &progress) != 0)
-            rc = volume_complain(datastore.volume);
-        vmfs_file_close(file);
-        progress_end(&progress);
-    }
-    if (rc == 0)
-        rc = set_extent(text, &length, sizeof(text), options->size / VMDK_SECTOR, names.flat_name);
-    if (rc == 0)
-        rc = replace_descriptor(datastore.volume, path, text, length);
-    datastore_close(&datastore);
-    vmdk_descriptor_free(descriptor);
-    free(descriptor);
-    return rc;
+    rc = vmdk_grow(store, path, options->size / 512 * 512, allocation, error);
+    store_close(store);
+    return rc == 0 ? 0 : complain("%s", error);
 }
 
 int command_rename_disk(const struct options *options, const char *from, const char *to)
 {
-    struct disk_names old_names, new_names;
-    char text[8192], label[DATASTORE_LABEL_MAX + 1];
-    struct datastore datastore;
+    char error[DISK_ERROR_MAX], label[DATASTORE_LABEL_MAX + 1];
+    struct store *store;
     const char *path, *new_path = to;
-    size_t length;
-    unsigned long long sectors = 0;
     int rc;
 
-    if (target_open(options, from, true, &datastore, &path) != 0)
+    if (target_store(options, from, true, &store, &path) != 0)
         return 1;
     datastore_split(to, label, &new_path);
-    rc = disk_names(path, &old_names);
-    if (rc == 0)
-        rc = disk_names(new_path, &new_names);
-    if (rc == 0)
-        rc = read_text(datastore.volume, path, text, sizeof(text), &length);
-    if (rc == 0 &&
-        (strstr(text, "\nRW ") == NULL || sscanf(strstr(text, "\nRW ") + 4, "%llu", &sectors) != 1))
-        rc = complain("%s: no extent line", path);
-    if (rc == 0)
-        rc = set_extent(text, &length, sizeof(text), sectors, new_names.flat_name);
-    if (rc == 0)
-        rc = write_descriptor(datastore.volume, new_path, text, length);
-    if (rc == 0 && (vmfs_rename(datastore.volume, old_names.flat, new_names.flat) != 0 ||
-                    vmfs_remove(datastore.volume, path) != 0))
-        rc = volume_complain(datastore.volume);
-    datastore_close(&datastore);
-    return rc;
+    rc = vmdk_rename(store, path, new_path, error);
+    store_close(store);
+    return rc == 0 ? 0 : complain("%s", error);
+}
+
+/* One call that takes a link's path. */
+static int change_link(const struct options *options, const char *target,
+                       int (*call)(struct store *store, const char *path,
+                                   char error[DISK_ERROR_MAX]))
+{
+    char error[DISK_ERROR_MAX];
+    struct store *store;
+    const char *path;
+    int rc;
+
+    if (target_store(options, target, true, &store, &path) != 0)
+        return 1;
+    rc = call(store, path, error);
+    store_close(store);
+    return rc == 0 ? 0 : complain("%s", error);
+}
+
+int command_delete_disk(const struct options *options, const char *target)
+{
+    return change_link(options, target, vmdk_remove);
+}
+
+int command_adopt(const struct options *options, const char *target)
+{
+    return change_link(options, target, vmdk_adopt);
+}
+
+static void print_finding(void *context, const char *finding)
+{
+    (void)context;
+    puts(finding);
+}
+
+int command_check_disk(const struct options *options, const char *word, const char *target)
+{
+    struct vmdk_check check = {.repair = strcmp(word, "repair") == 0, .report = print_finding};
+    char error[DISK_ERROR_MAX];
+    struct store *store;
+    const char *path;
+    int rc;
+
+    if (!check.repair && strcmp(word, "check") != 0)
+        return complain("-x takes check or repair, not \"%s\"", word);
+    if (target_store(options, target, check.repair, &store, &path) != 0)
+        return 1;
+    rc = vmdk_check(store, path, &check, error);
+    store_close(store);
+    if (rc != 0)
+        return complain("%s", error);
+    printf("%u findings, %u repaired\n", check.findings, check.repaired);
+    return check.findings > check.repaired;
 }

@@ -199,6 +199,21 @@ int command_mkdir(const struct options *options, const char *target)
     return change(options, target, vmfs_mkdir);
 }
 
+int command_relabel(const struct options *options, const char *target)
+{
+    struct datastore datastore;
+    const char *path;
+    int rc;
+
+    if (target_open(options, target, true, &datastore, &path) != 0)
+        return 1;
+    rc = vmfs_set_label(datastore.volume, options->label);
+    if (rc != 0)
+        complain("%s", vmfs_error(datastore.volume));
+    datastore_close(&datastore);
+    return rc != 0;
+}
+
 int command_remove(const struct options *options, const char *target)
 {
     return change(options, target, vmfs_remove);

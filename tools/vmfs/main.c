@@ -16,19 +16,29 @@ static const char usage[] =
     "\n"
     "Volumes:\n"
     "  -C, --createfs vmfs5|vmfs6 DEVICE  make a file system on all of DEVICE (or an image file);\n"
-    "        -S, --setfsname LABEL      its label\n"
+    "        -S, --setfsname LABEL      its label; alone, with a TARGET, renames a volume\n"
     "        -b, --blocksize SIZE       1m (default), 2m, 4m or 8m\n"
     "  -P, --queryfs TARGET             show size, space and version\n"
     "  check [--repair] TARGET          compare files with the allocation bitmaps\n"
     "\n"
-    "Virtual disks:\n"
+    "Virtual disks (a TARGET without label and --device is a path of this host):\n"
     "  -c, --createvirtualdisk SIZE TARGET.vmdk\n"
-    "        -d, --diskformat thin|zeroedthick|eagerzeroedthick\n"
-    "  -i, --import SOURCE TARGET.vmdk  copy a raw file, a disk or a VMDK into the volume; --raw\n"
+    "        -d, --diskformat thin|zeroedthick|eagerzeroedthick|2gbsparse|2gbflat|monosparse|\n"
+    "                         monoflat|streamoptimized|vmfssparse|sesparse\n"
+    "        -a, --adaptertype lsilogic|buslogic|ide|legacyESX\n"
+    "  -i, --clonevirtualdisk SOURCE TARGET.vmdk   copy a disk, a VMDK or a raw file (--raw), to "
+    "-d\n"
     "  export TARGET.vmdk FILE          write the disk's contents as a raw file\n"
+    "  snapshot PARENT.vmdk CHILD.vmdk  a delta, of format -d or as its size asks for\n"
+    "  -z, --createrdm DEVICE TARGET.vmdk          map a raw device\n"
     "  -X, --extendvirtualdisk SIZE TARGET.vmdk\n"
     "  -E, --renamevirtualdisk OLD.vmdk NEW.vmdk\n"
     "  -U, --deletevirtualdisk TARGET.vmdk\n"
+    "  -K, --punchzero TARGET.vmdk      give back blocks that hold zeros\n"
+    "  -j, --inflatedisk TARGET.vmdk    allocate and zero all of it\n"
+    "  -D, --dumpfile TARGET.vmdk       show format, identifiers, parent and files\n"
+    "  -x, --fix check|repair TARGET.vmdk\n"
+    "  adopt TARGET.vmdk                accept the parent's CID as it is now\n"
     "\n"
     "Files:\n"
     "  ls TARGET   cat TARGET   put FILE TARGET   mkdir TARGET   rm TARGET\n"
@@ -47,6 +57,13 @@ static const struct option long_options[] = {
     {"createvirtualdisk", required_argument, NULL, 'c'},
     {"diskformat", required_argument, NULL, 'd'},
     {"import", required_argument, NULL, 'i'},
+    {"clonevirtualdisk", required_argument, NULL, 'i'},
+    {"adaptertype", required_argument, NULL, 'a'},
+    {"createrdm", required_argument, NULL, 'z'},
+    {"punchzero", no_argument, NULL, 'K'},
+    {"inflatedisk", no_argument, NULL, 'j'},
+    {"dumpfile", no_argument, NULL, 'D'},
+    {"fix", required_argument, NULL, 'x'},
     {"extendvirtualdisk", required_argument, NULL, 'X'},
     {"renamevirtualdisk", required_argument, NULL, 'E'},
     {"deletevirtualdisk", no_argument, NULL, 'U'},
@@ -58,19 +75,6 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
-
-static bool parse_allocation(const char *text, enum vmfs_allocation *out)
-{
-    if (strcmp(text, "thin") == 0)
-        *out = VMFS_THIN;
-    else if (strcmp(text, "zeroedthick") == 0)
-        *out = VMFS_ZEROEDTHICK;
-    else if (strcmp(text, "eagerzeroedthick") == 0)
-        *out = VMFS_EAGERTHICK;
-    else
-        return false;
-    return true;
-}
 
 /* What one run shall do: a letter of the options above, or a word. */
 struct action {
@@ -110,9 +114,12 @@ static int take_option(int letter, struct options *options, struct action *actio
         options->block_size = (uint32_t)size;
         return 0;
     case 'd':
-        if (!parse_allocation(optarg, &options->allocation))
-            return complain("disk format \"%s\": use thin, zeroedthick or eagerzeroedthick",
-                            optarg);
+        if (vmdk_kind_parse(optarg, &options->kind) != 0)
+            return complain("disk format \"%s\" is none of those --help lists", optarg);
+        options->kind_given = true;
+        return 0;
+    case 'a':
+        options->adapter = optarg;
         return 0;
     case 'c':
     case 'X':
@@ -133,25 +140,28 @@ static int take_option(int letter, struct options *options, struct action *actio
 static int run_letter(const struct options *options, const struct action *action, char **words,
                       int count)
 {
+    static const struct {
+        int letter;
+        int (*one)(const struct options *options, const char *target);
+        int (*two)(const struct options *options, const char *first, const char *second);
+    } commands[] = {
+        {'C', command_mkfs, NULL},        {'P', command_query, NULL},
+        {'c', command_create, NULL},      {'i', NULL, command_import},
+        {'X', command_extend, NULL},      {'E', NULL, command_rename_disk},
+        {'U', command_delete_disk, NULL}, {'K', command_punch_zero, NULL},
+        {'j', command_inflate, NULL},     {'D', command_dump, NULL},
+        {'z', NULL, command_map_device},  {'x', NULL, command_check_disk},
+        {'S', command_relabel, NULL},
+    };
+
     if (count != 1)
         return complain("this action takes one argument after its options, not %d; see --help",
                         count);
-    switch (action->letter) {
-    case 'C':
-        return command_mkfs(options, words[0]);
-    case 'P':
-        return command_query(options, words[0]);
-    case 'c':
-        return command_create(options, words[0]);
-    case 'i':
-        return command_import(options, action->argument, words[0]);
-    case 'X':
-        return command_extend(options, words[0]);
-    case 'E':
-        return command_rename_disk(options, action->argument, words[0]);
-    default:
-        return command_delete_disk(options, words[0]);
-    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (commands[i].letter == action->letter)
+            return commands[i].one != NULL ? commands[i].one(options, words[0])
+                                           : commands[i].two(options, action->argument, words[0]);
+    return complain("nothing to do; see --help");
 }
 
 static int run_word(const struct options *options, char **words, int count)
@@ -164,7 +174,8 @@ static int run_word(const struct options *options, char **words, int count)
         {"ls", command_list, NULL},       {"cat", command_cat, NULL},
         {"mkdir", command_mkdir, NULL},   {"rm", command_remove, NULL},
         {"check", command_check, NULL},   {"put", NULL, command_put},
-        {"export", NULL, command_export},
+        {"export", NULL, command_export}, {"snapshot", NULL, command_snapshot},
+        {"adopt", command_adopt, NULL},
     };
 
     if (count == 0)
@@ -182,11 +193,12 @@ static int run_word(const struct options *options, char **words, int count)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.allocation = VMFS_ZEROEDTHICK, .label = ""};
+    struct options options = {.kind = VMDK_KIND_VMFS_ZEROEDTHICK, .label = ""};
     struct action action = {0};
     int letter;
 
-    while ((letter = getopt_long(argc, argv, "C:S:b:Pc:d:i:X:E:U", long_options, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "C:S:b:Pc:d:a:i:X:E:UKjDx:z:", long_options, NULL)) !=
+           -1) {
         int rc;
 
         if (letter == OPT_HELP) {
@@ -199,6 +211,8 @@ int main(int argc, char **argv)
         if (rc != 0)
             return rc;
     }
+    if (action.letter == 0 && options.label[0] != '\0')
+        action.letter = 'S';
     if (action.letter != 0)
         return run_letter(&options, &action, argv + optind, argc - optind);
     return run_word(&options, argv + optind, argc - optind);

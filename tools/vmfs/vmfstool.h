@@ -4,6 +4,7 @@
 #define TOOLS_VMFS_VMFSTOOL_H
 
 #include "block/datastore.h"
+#include "block/vmdk/vmdk.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +19,9 @@ struct options {
     const char *fs_type;
     uint64_t size;
     uint32_t block_size;
-    enum vmfs_allocation allocation;
+    enum vmdk_kind kind;
+    bool kind_given;
+    const char *adapter; /* NULL: the library's choice */
     bool break_dead;
     bool repair;
     bool raw; /* the source of an import is raw, whatever its first bytes say */
@@ -34,6 +37,13 @@ int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 int target_open(const struct options *options, const char *target, bool writable,
                 struct datastore *out, const char **path);
+
+/*
+ * The store a virtual disk's target is on: a volume, as target_open(), or, where a plain path comes
+ * without --device, this host's file system. 0, or an exit status after a complaint.
+ */
+int target_store(const struct options *options, const char *target, bool writable,
+                 struct store **out, const char **path);
 
 /* Prints a line of progress on a terminal when work takes longer than 2 seconds. */
 struct progress {
@@ -57,6 +67,14 @@ int command_export(const struct options *options, const char *target, const char
 int command_extend(const struct options *options, const char *target);
 int command_delete_disk(const struct options *options, const char *target);
 int command_rename_disk(const struct options *options, const char *from, const char *to);
+int command_snapshot(const struct options *options, const char *parent, const char *target);
+int command_map_device(const struct options *options, const char *device, const char *target);
+int command_adopt(const struct options *options, const char *target);
+int command_punch_zero(const struct options *options, const char *target);
+int command_inflate(const struct options *options, const char *target);
+int command_check_disk(const struct options *options, const char *word, const char *target);
+int command_dump(const struct options *options, const char *target);
+int command_relabel(const struct options *options, const char *target);
 int command_list(const struct options *options, const char *target);
 int command_cat(const struct options *options, const char *target);
 int command_put(const struct options *options, const char *file, const char *target);
