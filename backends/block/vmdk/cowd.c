@@ -106,6 +106,7 @@ int cowd_open(struct store_file *file, const char *name, uint64_t size, bool wri
               struct extent **out)
 {
     struct cowd *cowd = calloc(1, sizeof(*cowd));
+    uint64_t directory_end;
     const char *fault;
     int rc, code;
 
@@ -121,6 +122,13 @@ int cowd_open(struct store_file *file, const char *name, uint64_t size, bool wri
     fault = rc == 0 ? header_fault(&cowd->header, &code) : NULL;
     if (fault != NULL)
         rc = extent_fail(&cowd->extent, code, "%s", fault);
+    directory_end = (uint64_t)cowd->header.directory * VMDK_SECTOR +
+                    cowd->header.directory_entries * sizeof(uint32_t);
+    if (rc == 0 && directory_end > file->length)
+        rc = extent_fail(&cowd->extent, -EINVAL,
+                         "the file was cut short: its grain directory reaches byte %llu, it has "
+                         "%llu",
+                         (unsigned long long)directory_end, (unsigned long long)file->length);
     if (rc == 0 && cowd->header.capacity < size / VMDK_SECTOR)
         rc = extent_fail(&cowd->extent, -EINVAL,
                          "the extent has %u sectors, its descriptor says %llu",
@@ -170,9 +178,11 @@ static int entry_get(struct cowd *cowd, uint64_t grain, uint64_t *table, uint32_
 static int cowd_locate(struct extent *extent, uint64_t offset, uint64_t most, struct place *out)
 {
     struct cowd *cowd = cowd_of(extent);
+    unsigned looks = 0;
 
     out->length = 0;
-    while (out->length < most) {
+    while (out->length < most && looks++ < EXTENT_LOOK_MAX) {
+        uint64_t covered = (uint64_t)TABLE_ENTRIES * extent->grain;
         uint64_t at = offset + out->length, inside = at % extent->grain, table, stored;
         uint32_t entry;
         int rc = entry_get(cowd, at / extent->grain, &table, &entry);
@@ -185,7 +195,8 @@ static int cowd_locate(struct extent *extent, uint64_t offset, uint64_t most, st
         else if ((entry == 0) != (out->kind == PLACE_ABSENT) ||
                  (entry != 0 && stored != out->at + out->length))
             break;
-        out->length += extent->grain - inside;
+        /* Where there is no table nothing is, up to the next one. */
+        out->length += table == 0 ? covered - at % covered : extent->grain - inside;
     }
     if (out->length > most)
         out->length = most;

@@ -30,6 +30,9 @@ struct place {
     uint64_t length; /* bytes from the offset asked for, at least 512 */
 };
 
+/* Table entries that one locate() looks at, at most: it may say less than it was asked. */
+#define EXTENT_LOOK_MAX 65536u
+
 struct extent;
 
 struct extent_ops {

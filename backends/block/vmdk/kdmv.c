@@ -112,6 +112,21 @@ uint64_t kdmv_table_count(const struct kdmv *kdmv)
     return (kdmv->header.capacity + covered - 1) / covered;
 }
 
+/* A directory that the file does not hold is of no use: then the redundant one must do. */
+static int check_directory(struct kdmv *kdmv)
+{
+    uint64_t bytes = kdmv_table_count(kdmv) * sizeof(uint32_t), length = kdmv->extent.file->length;
+    uint64_t at = kdmv->header.directory * VMDK_SECTOR;
+
+    if ((at > length || bytes > length - at) && kdmv_has_redundant(kdmv))
+        at = kdmv->header.redundant_directory * VMDK_SECTOR;
+    if (at <= length && bytes <= length - at)
+        return 0;
+    return extent_fail(&kdmv->extent, -EINVAL,
+                       "the file was cut short: its grain directory reaches byte %llu, it has %llu",
+                       (unsigned long long)at + bytes, (unsigned long long)length);
+}
+
 int kdmv_open(struct store_file *file, const char *name, uint64_t size, bool writable,
               struct extent **out)
 {
@@ -139,6 +154,8 @@ int kdmv_open(struct store_file *file, const char *name, uint64_t size, bool wri
         rc = extent_fail(
             &kdmv->extent, -EINVAL, "the extent has %llu sectors, its descriptor says %llu",
             (unsigned long long)kdmv->header.capacity, (unsigned long long)size / VMDK_SECTOR);
+    if (rc == 0)
+        rc = check_directory(kdmv);
     if (rc != 0) {
         tables_free(kdmv->tables);
         free(kdmv);
@@ -226,14 +243,24 @@ static struct place place_of(const struct kdmv *kdmv, uint32_t entry)
     return place;
 }
 
+/* How far an absent grain's absence reaches without another look: to the end of a missing table. */
+static uint64_t absent_length(struct kdmv *kdmv, uint64_t grain)
+{
+    uint64_t entries = kdmv->header.table_entries, at = 1;
+
+    if (kdmv_table_at(kdmv, KDMV_PRIMARY, grain / entries, &at) != 0 || at != 0)
+        return kdmv->extent.grain;
+    return (entries - grain % entries) * kdmv->extent.grain;
+}
+
 int kdmv_locate(struct extent *extent, uint64_t offset, uint64_t most, struct place *out)
 {
     struct kdmv *kdmv = kdmv_of(extent);
-    uint64_t inside = offset % extent->grain;
+    unsigned looks = 0;
 
     out->length = 0;
-    while (out->length < most) {
-        uint64_t at = offset + out->length;
+    while (out->length < most && looks++ < EXTENT_LOOK_MAX) {
+        uint64_t at = offset + out->length, inside = at % extent->grain, step = extent->grain;
         struct place next;
         uint32_t entry;
         int rc = kdmv_entry(kdmv, at / extent->grain, &entry);
@@ -248,7 +275,9 @@ int kdmv_locate(struct extent *extent, uint64_t offset, uint64_t most, struct pl
                    (next.kind == PLACE_STORED && next.at != out->at + out->length)) {
             break;
         }
-        out->length += extent->grain - at % extent->grain;
+        if (entry == KDMV_ABSENT)
+            step = absent_length(kdmv, at / extent->grain);
+        out->length += step - inside;
     }
     if (out->length > most)
         out->length = most;

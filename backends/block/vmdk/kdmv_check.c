@@ -10,7 +10,8 @@
 struct checking {
     struct kdmv *kdmv;
     struct vmdk_check *check;
-    struct check_room room;
+    struct check_room room;   /* by grain */
+    struct check_room tables; /* by sector: where each table begins */
 };
 
 static const char *copy_name(enum kdmv_copy copy)
@@ -117,6 +118,13 @@ static int check_table(struct checking *c, uint64_t table, uint64_t grains)
         rc = find_table(c, (enum kdmv_copy)copy, table, both && whole[1 - copy], &at[copy]);
     if (at[0] == 0 && at[1] == 0)
         return rc;
+    for (int copy = 0; copy <= (int)both && rc == 0; copy++) {
+        if (at[copy] == 0 || check_room_take(&c->tables, at[copy] / VMDK_SECTOR))
+            continue;
+        check_found(c->check, &kdmv->extent, false, "the %s's table %llu is another's too",
+                    copy_name((enum kdmv_copy)copy), (unsigned long long)table);
+        return 0;
+    }
     /* A copy that is lost and stays so says nothing about grains. */
     if (both && (at[0] == 0 || at[1] == 0)) {
         at[0] = at[0] == 0 ? at[1] : at[0];
@@ -134,6 +142,8 @@ int kdmv_check(struct extent *extent, struct vmdk_check *check)
         (c.kdmv->header.capacity + c.kdmv->header.grain_size - 1) / c.kdmv->header.grain_size;
     int rc = check_room_init(&c.room, extent, extent->grain);
 
+    if (rc == 0)
+        rc = check_room_init(&c.tables, extent, VMDK_SECTOR);
     if (c.kdmv->header.unclean) {
         check_found(check, extent, check->repair,
                     "its last writer was killed; what it had flushed is here");
@@ -142,5 +152,6 @@ int kdmv_check(struct extent *extent, struct vmdk_check *check)
     for (uint64_t table = 0; table < kdmv_table_count(c.kdmv) && rc == 0; table++)
         rc = check_table(&c, table, grains);
     check_room_free(&c.room);
+    check_room_free(&c.tables);
     return rc;
 }

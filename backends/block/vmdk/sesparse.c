@@ -86,6 +86,9 @@ static int read_headers(struct se_extent *se)
     if (se->state.replay != 0)
         return extent_fail(extent, -ENOTSUP,
                            "its journal must be replayed: open the disk once on ESXi");
+    if (se_at(&se->header.directory) + se->header.directory.size * VMDK_SECTOR >
+        extent->file->length)
+        return extent_fail(extent, -EINVAL, "the file was cut short in its grain directory");
     if (se->state.next_table > se->header.tables.size / SE_TABLE_SECTORS)
         return extent_fail(extent, -EINVAL, "more grain tables in use than there is room for");
     return 0;
@@ -170,13 +173,17 @@ int se_entry(struct se_extent *se, uint64_t grain, uint64_t *out)
 static int se_locate(struct extent *extent, uint64_t offset, uint64_t most, struct place *out)
 {
     struct se_extent *se = se_of(extent);
+    const uint64_t covered = (uint64_t)SE_TABLE_ENTRIES * SE_GRAIN;
+    unsigned looks = 0;
 
     out->length = 0;
-    while (out->length < most) {
-        uint64_t at = offset + out->length, inside = at % SE_GRAIN, entry;
+    while (out->length < most && looks++ < EXTENT_LOOK_MAX) {
+        uint64_t at = offset + out->length, inside = at % SE_GRAIN, entry, table;
         struct place next = {PLACE_ABSENT, 0, 0};
-        int rc = se_entry(se, at / SE_GRAIN, &entry);
+        int rc = se_table_at(se, at / covered, &table);
 
+        if (rc == 0)
+            rc = se_entry(se, at / SE_GRAIN, &entry);
         if (rc != 0)
             return out->length > 0 ? 0 : rc;
         /* Unmapped reads as zeros: SCSI UNMAP's promise, and what QEMU does. */
@@ -189,7 +196,8 @@ static int se_locate(struct extent *extent, uint64_t offset, uint64_t most, stru
         else if (next.kind != out->kind ||
                  (next.kind == PLACE_STORED && next.at != out->at + out->length))
             break;
-        out->length += SE_GRAIN - inside;
+        /* Where there is no table nothing is, up to the next one. */
+        out->length += table == 0 ? covered - at % covered : SE_GRAIN - inside;
     }
     if (out->length > most)
         out->length = most;
