@@ -277,28 +277,42 @@ static int cowd_close(struct extent *extent)
     return rc;
 }
 
+struct checking {
+    struct cowd *cowd;
+    struct vmdk_check *check;
+    struct check_room room;   /* by grain */
+    struct check_room tables; /* by sector: where each table begins */
+    uint64_t reach;           /* sectors: end of the last grain */
+};
+
 /* One table's grains: each where it can be, none where another is. */
-static int check_table(struct cowd *cowd, struct vmdk_check *check, struct check_room *room,
-                       uint64_t first, uint64_t *reach)
+static int check_table(struct checking *c, uint64_t first)
 {
-    uint64_t grains = (cowd->extent.size + cowd->extent.grain - 1) / cowd->extent.grain;
+    struct cowd *cowd = c->cowd;
+    uint64_t grains = (cowd->extent.size + cowd->extent.grain - 1) / cowd->extent.grain, table;
 
     for (uint64_t grain = first; grain < grains && grain < first + TABLE_ENTRIES; grain++) {
-        uint64_t table;
         uint32_t entry;
         int rc = entry_get(cowd, grain, &table, &entry);
 
         if (rc == -EINVAL)
-            check_found(check, &cowd->extent, false, "%s", cowd->extent.file->store->error);
+            check_found(c->check, &cowd->extent, false, "%s", cowd->extent.file->store->error);
         else if (rc != 0)
             return rc;
-        else if (table == 0)
+        if (table == 0)
             return 0;
-        if (*reach < (uint64_t)entry + cowd->header.grain_size && rc == 0 && entry != 0)
-            *reach = (uint64_t)entry + cowd->header.grain_size;
-        if (rc == 0 && entry != 0 &&
-            !check_room_take(room, (uint64_t)entry * VMDK_SECTOR / cowd->extent.grain))
-            check_found(check, &cowd->extent, false, "grain %llu shares sector %u with another",
+        if (grain == first && !check_room_take(&c->tables, table / VMDK_SECTOR)) {
+            check_found(c->check, &cowd->extent, false,
+                        "grain table %llu is another's too, or past the file's end",
+                        (unsigned long long)first / TABLE_ENTRIES);
+            return 0;
+        }
+        if (rc != 0 || entry == 0)
+            continue;
+        if (c->reach < (uint64_t)entry + cowd->header.grain_size)
+            c->reach = (uint64_t)entry + cowd->header.grain_size;
+        if (!check_room_take(&c->room, (uint64_t)entry * VMDK_SECTOR / cowd->extent.grain))
+            check_found(c->check, &cowd->extent, false, "grain %llu shares sector %u with another",
                         (unsigned long long)grain, entry);
     }
     return 0;
@@ -306,21 +320,22 @@ static int check_table(struct cowd *cowd, struct vmdk_check *check, struct check
 
 static int cowd_check(struct extent *extent, struct vmdk_check *check)
 {
-    struct cowd *cowd = cowd_of(extent);
+    struct checking c = {.cowd = cowd_of(extent), .check = check};
     uint64_t covered = (uint64_t)TABLE_ENTRIES * extent->grain;
-    uint64_t reach = 0;
-    struct check_room room;
-    int rc = check_room_init(&room, extent, extent->grain);
+    int rc = check_room_init(&c.room, extent, extent->grain);
 
+    if (rc == 0)
+        rc = check_room_init(&c.tables, extent, VMDK_SECTOR);
     for (uint64_t at = 0; at < extent->size && rc == 0; at += covered)
-        rc = check_table(cowd, check, &room, at / extent->grain, &reach);
-    if (rc == 0 && cowd->header.free_sector < reach) {
+        rc = check_table(&c, at / extent->grain);
+    if (rc == 0 && c.cowd->header.free_sector < c.reach) {
         check_found(check, extent, check->repair,
                     "the next free sector is noted as %u, the file has data up to %llu",
-                    cowd->header.free_sector, (unsigned long long)reach);
-        cowd->changed = check->repair;
+                    c.cowd->header.free_sector, (unsigned long long)c.reach);
+        c.cowd->changed = check->repair;
     }
-    check_room_free(&room);
+    check_room_free(&c.room);
+    check_room_free(&c.tables);
     return rc;
 }
 

@@ -161,7 +161,7 @@ static int finish(struct kdmv *kdmv)
     static const uint8_t end[VMDK_SECTOR];
     uint64_t bytes = kdmv_table_count(kdmv) * sizeof(uint32_t);
     struct kdmv_header footer = kdmv->header;
-    uint32_t at;
+    uint32_t at = 0;
     int rc = end_grain(kdmv);
 
     if (rc == 0)

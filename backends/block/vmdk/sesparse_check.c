@@ -63,9 +63,12 @@ static int check_table(struct checking *c, uint64_t table, uint64_t grains)
     if (at >= se->state.next_table)
         check_found(c->check, &se->extent, false, "table %llu is in use, but not counted",
                     (unsigned long long)at);
-    if (!check_room_take(&c->tables, at))
-        check_found(c->check, &se->extent, false, "table %llu is used twice",
+    if (!check_room_take(&c->tables, at)) {
+        check_found(c->check, &se->extent, false,
+                    "table %llu is used twice, or lies past the file's end",
                     (unsigned long long)at);
+        return 0;
+    }
     for (uint64_t i = 0; i < SE_TABLE_ENTRIES && rc == 0; i++) {
         uint64_t grain = table * SE_TABLE_ENTRIES + i;
 
