@@ -64,13 +64,17 @@ static int get_entry(struct checking *c, uint64_t table_at, unsigned index, uint
     return table_at == 0 ? 0 : tables_get32(c->kdmv->tables, table_at + index * 4ull, out);
 }
 
-/* Which of two entries of one grain is right: the sane one, and of two sane ones the one that is.
+/*
+ * Which of two sane-or-not entries of one grain is right. After a killed writer the primary is what
+ * every reader has seen since; otherwise an entry that is there is right before one that is not.
  */
 static uint32_t choose(struct checking *c, uint64_t grain, uint32_t first, uint32_t second)
 {
+    bool second_is_sane = kdmv_entry_is_sane(c->kdmv, grain, second);
+
     if (!kdmv_entry_is_sane(c->kdmv, grain, first))
-        return kdmv_entry_is_sane(c->kdmv, grain, second) ? second : KDMV_ABSENT;
-    return first != KDMV_ABSENT || !kdmv_entry_is_sane(c->kdmv, grain, second) ? first : second;
+        return second_is_sane ? second : KDMV_ABSENT;
+    return first != KDMV_ABSENT || !second_is_sane || c->kdmv->header.unclean ? first : second;
 }
 
 static int check_grain(struct checking *c, uint64_t grain, const uint64_t at[2], bool both)
@@ -78,6 +82,7 @@ static int check_grain(struct checking *c, uint64_t grain, const uint64_t at[2],
     unsigned index = (unsigned)(grain % c->kdmv->header.table_entries);
     struct extent *extent = &c->kdmv->extent;
     uint32_t entry[2], right;
+    bool lost;
     int rc = get_entry(c, at[KDMV_PRIMARY], index, &entry[0]);
 
     if (rc == 0 && both)
@@ -87,8 +92,9 @@ static int check_grain(struct checking *c, uint64_t grain, const uint64_t at[2],
     if (!both)
         entry[1] = entry[0];
     right = choose(c, grain, entry[0], entry[1]);
-    if (!kdmv_entry_is_sane(c->kdmv, grain, entry[0]) &&
-        !kdmv_entry_is_sane(c->kdmv, grain, entry[1]))
+    lost = !kdmv_entry_is_sane(c->kdmv, grain, entry[0]) &&
+           !kdmv_entry_is_sane(c->kdmv, grain, entry[1]);
+    if (lost)
         check_found(c->check, extent, false, "grain %llu points to sector %u, where it cannot lie",
                     (unsigned long long)grain, entry[0]);
     else if (entry[0] != entry[1])
@@ -96,7 +102,7 @@ static int check_grain(struct checking *c, uint64_t grain, const uint64_t at[2],
                     "grain %llu: sector %u, but %u in the redundant table",
                     (unsigned long long)grain, entry[0], entry[1]);
     for (int copy = 0; copy < 2 && rc == 0; copy++)
-        if (c->check->repair && entry[copy] != right && right != KDMV_ABSENT && at[copy] != 0)
+        if (c->check->repair && entry[copy] != right && !lost && at[copy] != 0)
             rc = tables_put32(c->kdmv->tables, at[copy] + index * 4ull, right, TABLES_LATE);
     if (right > KDMV_ZERO && (c->kdmv->header.flags & KDMV_FLAG_COMPRESSED) == 0 &&
         !check_room_take(&c->room, (uint64_t)right * VMDK_SECTOR / extent->grain))
