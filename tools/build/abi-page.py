@@ -91,35 +91,30 @@ def answer(text, prefix, macro, short):
     return None
 
 
-def wrap(words):
-    lines, line = [], ""
-    for word in words:
-        if len(line) + len(word) > 116:
-            lines.append(line.rstrip())
-            line = ""
-        line += word + " "
-    return "\n".join(lines + [line.rstrip()])
+def refusal_with_reason(text, short):
+    """(errno, why) when a table of refusals has the operation, else None."""
+    row = re.search(rf'\bREFUSED\({short}, (E\w+),\s*"([^"]*)"\)', text)
+    if row:
+        return row[1], row[2]
+    row = re.search(rf"\bcase \w+_{short}:\s*(?:case \w+:\s*)*return -(E\w+); /\* (.*?) \*/", text)
+    return (row[1], row[2]) if row else None
 
 
 def family_section(name):
     header, prefix, default, macro = FAMILIES[name]
     text = read(family_file(name))
-    done, refused, absent = [], [], []
+    rows = []
     for short, number in sorted(numbered_operations(header, prefix).items(), key=lambda item: item[1]):
-        errno = answer(text, prefix, macro, short)
+        reason = refusal_with_reason(text, short)
+        errno = reason[0] if reason else answer(text, prefix, macro, short)
         if errno is None:
-            absent.append(f"{short}")
+            rows.append(f"| {number} | {short} | -{default} | not there |")
         elif errno:
-            refused.append(f"{short} (-{errno})")
+            rows.append(f"| {number} | {short} | -{errno} | {reason[1] if reason else 'refused by name'} |")
         else:
-            done.append(f"{short} ({number})")
-    parts = [f"### {name}\n`{prefix}*`, `<xen/{header}>`; `{family_file(name).relative_to(TOP / 'xen-like')}`",
-             wrap(["Answered:"] + [f"{word}," for word in done[:-1]] + [f"{done[-1]}."])]
-    if refused:
-        parts.append(wrap(["Refused by name:"] + [f"{w}," for w in refused[:-1]] + [f"{refused[-1]}."]))
-    if absent:
-        parts.append(wrap([f"Not there (-{default}):"] + [f"{w}," for w in absent[:-1]] + [f"{absent[-1]}."]))
-    return "\n\n".join(parts)
+            rows.append(f"| {number} | {short} | done | |")
+    return "\n".join([f"### {name}", f"`{prefix}*`, `<xen/{header}>`; `{family_file(name).relative_to(TOP / 'xen-like')}`", "",
+                      "| number | operation | answer | why |", "| ---: | --- | --- | --- |", *rows])
 
 
 def page():

@@ -172,14 +172,17 @@ int sysctl_getcpuinfo(struct xen_sysctl *op)
 /* Parameters of a whole pool's scheduler: ours has none that credit2's name. */
 int sysctl_scheduler_op(struct xen_sysctl *op)
 {
-    const struct xen_sysctl_scheduler_op *sched = &op->u.scheduler_op;
+    struct xen_sysctl_scheduler_op *sched = &op->u.scheduler_op;
     unsigned int id;
 
     if (!sched_pool_find(sched->cpupool_id, false, &id))
         return -ESRCH;
     if (sched->sched_id != XEN_SCHEDULER_CREDIT2)
         return -EINVAL;
-    return -EOPNOTSUPP;
+    if (sched->cmd != XEN_SYSCTL_SCHEDOP_getinfo)
+        return -EOPNOTSUPP;
+    sched->u.sched_credit2.ratelimit_us = 0; /* none can be set */
+    return 0;
 }
 
 /* No CPUID masking MSRs are used: PV guests' CPUID is emulated. */

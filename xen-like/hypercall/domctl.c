@@ -54,7 +54,40 @@ static const struct domctl_row {
     DOMCTL(set_cpu_policy, WRITES_BACK | EXPLAINS),
 };
 
+#define REFUSED(name, error, why) [XEN_DOMCTL_##name] = (error)
+
+/* What Xen answers for a PV guest, or where it lacks the means; every other absent operation is
+ * -ENOSYS. */
+static const uint8_t refusals[] = {
+    REFUSED(shadow_op, EOPNOTSUPP,
+            "no shadow or log-dirty mode: a guest is saved while it stands still"),
+    REFUSED(gethvmcontext, EINVAL, "for HVM guests"),
+    REFUSED(sethvmcontext, EINVAL, "for HVM guests"),
+    REFUSED(gethvmcontext_partial, EINVAL, "for HVM guests"),
+    REFUSED(bind_pt_irq, EINVAL, "for HVM guests"),
+    REFUSED(unbind_pt_irq, EINVAL, "for HVM guests"),
+    REFUSED(memory_mapping, EINVAL, "for HVM guests"),
+    REFUSED(ioport_mapping, EOPNOTSUPP, "for HVM guests"),
+    REFUSED(set_target, EOPNOTSUPP, "for HVM guests' device models"),
+    REFUSED(debug_op, EINVAL, "for HVM guests"),
+    REFUSED(vm_event_op, EINVAL, "for HVM guests"),
+    REFUSED(monitor_op, EOPNOTSUPP, "for HVM guests"),
+    REFUSED(vmtrace_op, EINVAL, "for HVM guests"),
+    REFUSED(get_paging_mempool_size, EOPNOTSUPP, "for HVM guests"),
+    REFUSED(set_paging_mempool_size, EOPNOTSUPP, "for HVM guests"),
+    REFUSED(assign_device, EOPNOTSUPP, "no IOMMU"),
+    REFUSED(test_assign_device, EOPNOTSUPP, "no IOMMU"),
+    REFUSED(deassign_device, EOPNOTSUPP, "no IOMMU"),
+    REFUSED(psr_cmt_op, ENODEV, "no cache monitoring"),
+    REFUSED(psr_alloc, ENODEV, "no cache allocation"),
+};
+
 static const struct domctl_row unsupported;
+
+static int refusal(uint32_t cmd)
+{
+    return cmd < ARRAY_SIZE(refusals) && refusals[cmd] ? -refusals[cmd] : -ENOSYS;
+}
 
 static const struct domctl_row *find_row(uint32_t cmd)
 {
@@ -79,7 +112,7 @@ int64_t hc_domctl(HC_ARGS)
     if (!current->domain->is_control)
         return -EPERM;
     if (!row->act)
-        return -ENOSYS;
+        return refusal(op.cmd);
     if (!control_begin())
         return hypercall_wait(__HYPERVISOR_domctl, a1, a2, a3, a4, a5);
     rc = row->act(d, &op);

@@ -477,6 +477,13 @@ int64_t hc_memory_op(HC_ARGS)
     case XENMEM_get_sharing_freed_pages:
     case XENMEM_get_sharing_shared_pages:
         return 0;
+    case XENMEM_add_to_physmap:
+    case XENMEM_add_to_physmap_batch:
+    case XENMEM_remove_from_physmap:
+        return -EACCES; /* a PV guest keeps its own map */
+    case XENMEM_set_pod_target:
+    case XENMEM_get_pod_target:
+        return -EINVAL; /* for HVM guests */
     default:
         return -ENOSYS;
     }

@@ -15,6 +15,22 @@ static int (*const sysctls[])(struct xen_sysctl *op) = {
     SYSCTL(getcpuinfo),  SYSCTL(scheduler_op),
 };
 
+#define REFUSED(name, error, why) [XEN_SYSCTL_##name] = (error)
+
+/* What Xen answers where the means are missing; every other absent operation is -ENOSYS. */
+static const uint8_t refusals[] = {
+    REFUSED(get_pmstat, ENODEV, "no statistics of frequencies and idle states"),
+    REFUSED(pm_op, EINVAL, "no frequency driver"),
+    REFUSED(coverage_op, EOPNOTSUPP, "not built for measuring coverage"),
+    REFUSED(psr_cmt_op, ENODEV, "no cache monitoring"),
+    REFUSED(psr_alloc, ENODEV, "no cache allocation"),
+};
+
+static int refusal(uint32_t cmd)
+{
+    return cmd < ARRAY_SIZE(refusals) && refusals[cmd] ? -refusals[cmd] : -ENOSYS;
+}
+
 int64_t hc_sysctl(HC_ARGS)
 {
     struct xen_sysctl op;
@@ -27,7 +43,7 @@ int64_t hc_sysctl(HC_ARGS)
     if (!current->domain->is_control)
         return -EPERM;
     if (op.cmd >= ARRAY_SIZE(sysctls) || !sysctls[op.cmd])
-        return -ENOSYS;
+        return refusal(op.cmd);
     if (!control_begin())
         return hypercall_wait(__HYPERVISOR_sysctl, a1, a2, a3, a4, a5);
     rc = sysctls[op.cmd](&op);
