@@ -13,6 +13,8 @@
 static int64_t block(struct vcpu *v)
 {
     v->vcpu_info->evtchn_upcall_mask = 0;
+    if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending))
+        return 0;
     /* Asleep first: whoever makes an event pending after our look then sees that it must wake us.
      */
     vcpu_set_flag(v, VPF_BLOCKED);
