@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* Blocks handled between two flushes. */
-#define ROUND_BLOCKS 64u
+/* Blocks given to a file between two flushes, and when they are not for one write. */
+#define ROUND_BLOCKS 1024u
+#define RANGE_BLOCKS 64u
+/* So many blocks allocated one behind the other by writing make a file that grows. */
+#define GROWING_RUN 4u
 
 /* Writes bytes that need not be whole sectors; the rest of a sector keeps its contents. */
 int volume_write_bytes(struct vmfs_volume *volume, uint64_t offset, const void *buffer,
@@ -107,6 +110,68 @@ static int fill_block(struct vmfs_file *file, uint64_t address, uint64_t offset,
     return rc != 0 ? rc : volume_write_bytes(file->volume, base + inside, buffer, length);
 }
 
+/* Zeroes what a round allocated, from its block number `first` on. */
+static int round_zero(struct vmfs_file *file, const struct round *round, uint32_t first)
+{
+    for (uint32_t i = first; i < round->count; i++) {
+        uint64_t base;
+        int rc;
+
+        if (!round->fresh[i])
+            continue;
+        rc = map_place(file->volume, &file->inode, round->addresses[i], 0, &base);
+        if (rc == 0)
+            rc = volume_zero(file->volume, base, file->inode.fd.unit_size);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/*
+ * How many blocks behind those being written shall be taken too: as many as the file has grown by
+ * without a gap, where the device zeroes them itself. They spare the next writes their metadata.
+ */
+static uint64_t blocks_ahead(const struct vmfs_file *file, uint64_t n, uint64_t written)
+{
+    uint64_t unit = file->inode.fd.unit_size, end = (file->inode.fd.length + unit - 1) / unit;
+    uint64_t ahead = file->fresh_run;
+
+    if (n != file->fresh_next || file->fresh_run < GROWING_RUN ||
+        file->inode.fd.zla == VMFS_ZLA_SB || !file->volume->ours)
+        return 0;
+    for (unsigned i = 0; i < file->volume->device_count; i++) {
+        if (file->volume->devices[i]->ops->zero == NULL)
+            return 0;
+    }
+    if (ahead > end - n - written)
+        ahead = end - n - written;
+    return ahead + written > ROUND_BLOCKS ? ROUND_BLOCKS - written : ahead;
+}
+
+/* The round's blocks: those of the write up to the first that is stored, and `ahead` behind. */
+static int round_collect(struct vmfs_file *file, struct round *round, uint64_t n, uint64_t last,
+                         uint64_t ahead, uint32_t *written)
+{
+    uint64_t most = last - n + 1 + ahead;
+
+    round->count = 0;
+    *written = 0;
+    while (round->count < ROUND_BLOCKS && round->count < most) {
+        uint64_t address;
+        int rc = map_block(file->volume, &file->cache, &file->inode, n + round->count, &address);
+
+        if (rc != 0)
+            return rc;
+        if (address != 0 && (!addr_is_tbz(file->volume, address) || n + round->count > last))
+            break;
+        round->fresh[round->count] = false;
+        round->addresses[round->count++] = vmfs_addr_with_tbz(file->volume->format, address, false);
+        *written += n + *written <= last;
+    }
+    return 0;
+}
+
 /* Writes a range that starts in a block not yet stored; *done is how far it got. */
 static int write_fresh(struct vmfs_file *file, uint64_t offset, const void *buffer, size_t length,
                        size_t *done)
@@ -114,6 +179,8 @@ static int write_fresh(struct vmfs_file *file, uint64_t offset, const void *buff
     uint64_t unit = file->inode.fd.unit_size, n = offset / unit;
     uint64_t last = (offset + length - 1) / unit;
     struct round round = {0};
+    uint32_t written;
+    uint64_t ahead;
     int rc;
 
     if (!file->volume->ours && !file->volume->fill_foreign)
@@ -122,21 +189,21 @@ static int write_fresh(struct vmfs_file *file, uint64_t offset, const void *buff
                          "volume was not made here: open with --fill to allocate all the same",
                          (unsigned long long)offset, file->inode.fd.address);
     rc = vmfs_begin(file->volume);
-
     if (rc != 0)
         return rc;
-    while (round.count < ROUND_BLOCKS && n + round.count <= last) {
-        uint64_t address;
-
-        rc = map_block(file->volume, &file->cache, &file->inode, n + round.count, &address);
-        if (rc != 0 || (address != 0 && !addr_is_tbz(file->volume, address)))
-            break;
-        round.addresses[round.count++] = vmfs_addr_with_tbz(file->volume->format, address, false);
-    }
+    ahead = blocks_ahead(file, n, last - n + 1 < ROUND_BLOCKS ? last - n + 1 : ROUND_BLOCKS);
+    rc = round_collect(file, &round, n, last, ahead, &written);
     if (rc == 0)
         rc = round_allocate(file, &round);
+    if (rc == -ENOSPC && ahead > 0) {
+        /* What is left is for what must be written. */
+        round_undo(file, &round);
+        rc = round_collect(file, &round, n, last, 0, &written);
+        if (rc == 0)
+            rc = round_allocate(file, &round);
+    }
     *done = 0;
-    for (uint32_t i = 0; i < round.count && rc == 0; i++) {
+    for (uint32_t i = 0; i < written && rc == 0; i++) {
         uint32_t piece = (uint32_t)(unit - (offset + *done) % unit);
 
         if (piece > length - *done)
@@ -146,11 +213,15 @@ static int write_fresh(struct vmfs_file *file, uint64_t offset, const void *buff
         *done += piece;
     }
     if (rc == 0)
+        rc = round_zero(file, &round, written);
+    if (rc == 0)
         rc = vmfs_flush(file->volume);
     if (rc != 0)
         round_undo(file, &round);
     else
         rc = alloc_point(file, n, round.addresses, round.count);
+    file->fresh_run = (n == file->fresh_next ? file->fresh_run : 0) + round.count;
+    file->fresh_next = n + round.count;
     vmfs_end(file->volume);
     return rc;
 }
@@ -183,24 +254,6 @@ int alloc_write(struct vmfs_file *file, uint64_t offset, const void *buffer, siz
     return 0;
 }
 
-/* Zeroes what a round allocated. */
-static int round_zero(struct vmfs_file *file, const struct round *round)
-{
-    for (uint32_t i = 0; i < round->count; i++) {
-        uint64_t base;
-        int rc;
-
-        if (!round->fresh[i])
-            continue;
-        rc = map_place(file->volume, &file->inode, round->addresses[i], 0, &base);
-        if (rc == 0)
-            rc = volume_zero(file->volume, base, file->inode.fd.unit_size);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
 /* One round of alloc_range(). */
 static int range_round(struct vmfs_file *file, uint64_t n, uint32_t count, bool zero_now)
 {
@@ -216,7 +269,7 @@ static int range_round(struct vmfs_file *file, uint64_t n, uint32_t count, bool 
     else
         rc = round_allocate(file, &round);
     if (rc == 0 && zero_now)
-        rc = round_zero(file, &round);
+        rc = round_zero(file, &round, 0);
     for (uint32_t i = 0; i < round.count && !zero_now; i++) {
         if (round.fresh[i])
             round.addresses[i] = vmfs_addr_with_tbz(file->volume->format, round.addresses[i], true);
@@ -239,7 +292,7 @@ int alloc_range(struct vmfs_file *file, uint64_t n, uint64_t count, bool zero_no
     /* Sub-blocks have no to-be-zeroed mark. */
     zero_now = zero_now || file->inode.fd.zla == VMFS_ZLA_SB;
     for (uint64_t done = 0; done < count;) {
-        uint32_t piece = count - done < ROUND_BLOCKS ? (uint32_t)(count - done) : ROUND_BLOCKS;
+        uint32_t piece = count - done < RANGE_BLOCKS ? (uint32_t)(count - done) : RANGE_BLOCKS;
         int rc = range_round(file, n + done, piece, zero_now);
 
         if (rc != 0)

@@ -117,16 +117,21 @@ int cluster_write(struct vmfs_volume *volume, const struct vmfs_resource *resour
     return volume_write(volume, offset, raw, volume->cluster_header);
 }
 
-/* Reads a cluster and writes its lock as ours. Inside a transaction. */
+/*
+ * Reads a cluster and takes its lock, inside a transaction: on disk where other hosts look on;
+ * elsewhere the host lock keeps everybody out, and the lock comes and goes in one write.
+ */
 static int cluster_lock(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t number,
                         struct vmfs_cluster *cluster, uint64_t *offset)
 {
     int rc = cluster_read(volume, resource, number, cluster, offset);
 
+    if (rc == 0 && !volume->shared)
+        return lock_take(volume, &cluster->lock, VMFS_LOCK_EXCLUSIVE);
     if (rc == 0)
         rc = lock_acquire(volume, &cluster->lock, VMFS_LOCK_EXCLUSIVE, true);
     /* Another host may have changed it before the lock was ours. */
-    if (rc == 0 && volume->shared)
+    if (rc == 0)
         rc = cluster_read(volume, resource, number, cluster, offset);
     return rc;
 }

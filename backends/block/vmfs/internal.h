@@ -142,7 +142,8 @@ struct vmfs_file {
     struct vmfs_inode inode;
     enum vmfs_share share;
     struct vmfs_pb_cache cache;
-    uint64_t ahead; /* blocks a thin file's next growth takes at once */
+    uint64_t fresh_next; /* the block behind those last allocated by writing */
+    uint64_t fresh_run;  /* how many followed one another before it */
 };
 
 /* Keeps the message for vmfs_error() and returns `code`. */

@@ -58,6 +58,7 @@ static int memory_write(struct bdev *dev, uint64_t offset, const void *buffer, s
 
     if (fails(memory))
         return -EIO;
+    memory->write_count++;
     if (memory->recording)
         keep(&memory->log, &memory->log_count, &memory->log_room, offset, buffer, length);
     if (memory->undoing)
@@ -83,6 +84,44 @@ static const struct bdev_ops memory_ops = {
     .write = memory_write,
     .flush = memory_flush,
 };
+
+/* Whole pages go back to the system, which gives zeroed ones. */
+static int memory_zero(struct bdev *dev, uint64_t offset, uint64_t length)
+{
+    uint8_t *from = memory_of(dev)->bytes + offset, *to = from + length;
+    uint8_t *first = (uint8_t *)(((uintptr_t)from + 4095) & ~(uintptr_t)4095);
+    uint8_t *last = (uint8_t *)((uintptr_t)to & ~(uintptr_t)4095);
+
+    if (fails(memory_of(dev)))
+        return -EIO;
+    /* What is recorded or may be undone must be kept: zeros are written. */
+    if (memory_of(dev)->recording || memory_of(dev)->undoing) {
+        void *zeros = calloc(1, length);
+        int rc = zeros == NULL ? -ENOMEM : memory_write(dev, offset, zeros, length);
+
+        free(zeros);
+        return rc;
+    }
+    if (first >= last) {
+        memset(from, 0, length);
+        return 0;
+    }
+    memset(from, 0, (size_t)(first - from));
+    memset(last, 0, (size_t)(to - last));
+    return madvise(first, (size_t)(last - first), MADV_DONTNEED) == 0 ? 0 : -errno;
+}
+
+static const struct bdev_ops zeroing_ops = {
+    .read = memory_read,
+    .write = memory_write,
+    .zero = memory_zero,
+    .flush = memory_flush,
+};
+
+void memory_bdev_can_zero(struct memory_bdev *memory)
+{
+    memory->dev.ops = &zeroing_ops;
+}
 
 struct memory_bdev *memory_bdev_new(uint64_t size)
 {

@@ -21,11 +21,14 @@ struct memory_bdev {
     bool undoing;
     struct memory_write *undo;
     unsigned undo_count, undo_room;
+    unsigned write_count;
     int fail_after; /* this many more transfers, then every one fails with -EIO; -1: never */
 };
 
 struct memory_bdev *memory_bdev_new(uint64_t size);
 void memory_bdev_free(struct memory_bdev *memory);
+/* Gives the disk a command that zeroes. */
+void memory_bdev_can_zero(struct memory_bdev *memory);
 /* Forgets the log and starts recording. */
 void memory_bdev_record(struct memory_bdev *memory);
 /* From now on old contents are kept; memory_bdev_rollback() brings them back. */

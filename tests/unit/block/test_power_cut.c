@@ -363,6 +363,27 @@ static void run_write(struct run *run, unsigned n)
     vmfs_file_close(file);
 }
 
+/* Writes one block after the other, which takes blocks ahead; zeros but for the last. */
+static void run_fill(struct run *run, unsigned n)
+{
+    static const uint8_t zeros[512];
+    uint64_t at = next_random(&run->random) % 8 * MIB, last = at + 9 * MIB;
+    struct vmfs_file *file;
+
+    if (run->files[n].length < last + 4096)
+        return;
+    assert_int_equal(vmfs_file_open(run->volume, run->files[n].path, VMFS_SHARE_EXCLUSIVE, &file),
+                     0);
+    for (; at < last; at += MIB) {
+        end_overlapping(run, run->files[n].path, at, sizeof(zeros));
+        assert_int_equal(vmfs_file_write(file, at, zeros, sizeof(zeros)), 0);
+    }
+    end_overlapping(run, run->files[n].path, last, 4096);
+    write_and_claim(run->memory, run->volume, file, run->files[n].path, last, 4096,
+                    next_random(&run->random) | 1);
+    vmfs_file_close(file);
+}
+
 static void run_resize(struct run *run, unsigned n)
 {
     uint64_t length = pick_length(run);
@@ -422,8 +443,10 @@ static void random_live(struct memory_bdev *memory, uint32_t seed)
 
         if (run.file_count == 0 || what < 2)
             run_create(&run);
-        else if (what < 6 && claim_count < MAX_CLAIMS)
+        else if (what < 5 && claim_count < MAX_CLAIMS)
             run_write(&run, n);
+        else if (what == 5 && claim_count < MAX_CLAIMS)
+            run_fill(&run, n);
         else if (what < 8)
             run_resize(&run, n);
         else if (what == 8)
@@ -463,6 +486,7 @@ static void test_random_runs(void **state)
         if (seed % 50 == 0 || count == 1)
             print_message("seed %u\n", seed);
         claim_count = 0;
+        memory_bdev_can_zero(memory);
         memory_bdev_mark(memory);
         memory_bdev_record(memory);
         random_live(memory, seed);

@@ -186,10 +186,43 @@ static void test_largest(void **state)
         memory_bdev_free(memory[i]);
 }
 
+/* A thin disk that fills up in order: at most one write of metadata for each 64 MiB. */
+static void test_thin_growth(void **state)
+{
+    const uint64_t length = 8192 * MIB;
+    struct memory_bdev *memory = memory_bdev_new(10000 * MIB);
+    struct bdev *dev = &memory->dev;
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+    unsigned before, metadata;
+
+    memory_bdev_can_zero(memory);
+    make(memory, *(unsigned *)*state);
+    volume = open_all(&dev, 1);
+    assert_int_equal(vmfs_file_create(volume, "thin", length, VMFS_THIN, NULL, NULL, &file), 0);
+    before = memory->write_count;
+    for (uint64_t at = 0; at < length; at += MIB) {
+        uint64_t words[64] = {at};
+
+        assert_int_equal(vmfs_file_write(file, at, words, sizeof(words)), 0);
+    }
+    metadata = memory->write_count - before - (unsigned)(length / MIB);
+    print_message("%u writes of metadata for 128 x 64 MiB\n", metadata);
+    assert_true(metadata <= 128);
+    vmfs_file_close(file);
+    for (uint64_t at = 0; at < length; at += 513 * MIB)
+        get(volume, "thin", at);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
 int main(void)
 {
     unsigned versions[] = {5, 6};
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_thin_growth, &versions[0]),
+        cmocka_unit_test_prestate(test_thin_growth, &versions[1]),
         cmocka_unit_test_prestate(test_grow, &versions[0]),
         cmocka_unit_test_prestate(test_grow, &versions[1]),
         cmocka_unit_test_prestate(test_extents, &versions[0]),
