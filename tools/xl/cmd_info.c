@@ -69,12 +69,10 @@ static void show_capabilities(struct facts *facts, const struct xen_sysctl_physi
     fact(facts, "virt_caps", "%s", text);
 }
 
-/* CPUs that belong to no pool: there is one pool, which holds them all. */
-#define FREE_CPUS 0
-
 static int show_host(struct facts *facts, struct hv *hv)
 {
     struct xen_sysctl_physinfo host;
+    struct hv_pool free;
 
     if (hv_physinfo(hv, &host) < 0)
         return report_errno("cannot ask the hypervisor for the host's resources");
@@ -94,7 +92,9 @@ static int show_host(struct facts *facts, struct hv *hv)
     fact(facts, "sharing_freed_memory", "0");
     fact(facts, "sharing_used_memory", "0");
     fact(facts, "outstanding_claims", "%llu", (unsigned long long)host.outstanding_pages >> 8);
-    fact(facts, "free_cpus", "%d", FREE_CPUS);
+    if (hv_pool_info(hv, HV_POOL_FREE, &free) < 0)
+        return report_errno("cannot ask the hypervisor for free CPUs");
+    fact(facts, "free_cpus", "%u", cpulist_count(&free.cpus));
     return 0;
 }
 

@@ -26,6 +26,12 @@ struct command {
 
 int cmd_block_list(int argc, char **argv);
 int cmd_console(int argc, char **argv);
+int cmd_cpupool_cpu_add(int argc, char **argv);
+int cmd_cpupool_cpu_remove(int argc, char **argv);
+int cmd_cpupool_create(int argc, char **argv);
+int cmd_cpupool_destroy(int argc, char **argv);
+int cmd_cpupool_list(int argc, char **argv);
+int cmd_cpupool_migrate(int argc, char **argv);
 int cmd_create(int argc, char **argv);
 int cmd_debug_keys(int argc, char **argv);
 int cmd_destroy(int argc, char **argv);
@@ -38,9 +44,13 @@ int cmd_list(int argc, char **argv);
 int cmd_network_list(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_reboot(int argc, char **argv);
+int cmd_sched_credit2(int argc, char **argv);
 int cmd_shutdown(int argc, char **argv);
 int cmd_unpause(int argc, char **argv);
 int cmd_uptime(int argc, char **argv);
+int cmd_vcpu_list(int argc, char **argv);
+int cmd_vcpu_pin(int argc, char **argv);
+int cmd_vcpu_set(int argc, char **argv);
 int cmd_vm_list(int argc, char **argv);
 
 /* Says how a command is called, on stderr. Returns XL_USAGE. */

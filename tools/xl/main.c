@@ -44,6 +44,32 @@ static const struct command commands[] = {
     {"uptime", cmd_uptime, "[options] [Domain ...]", "Print uptime for all/some domains",
      "-s, --short         One line each, with the time\n"
      "--json              As JSON"},
+    {"vcpu-list", cmd_vcpu_list, "[Domain ...]", "List the VCPUs for all/some domains", NULL},
+    {"vcpu-pin", cmd_vcpu_pin, "[-f] <Domain> <VCPU|all> <Hard affinity|-> [Soft affinity|-]",
+     "Set which CPUs a VCPU can use",
+     "-f, --force         Accepted; nothing here holds a pin against it"},
+    {"vcpu-set", cmd_vcpu_set, "[option] <Domain> <vCPUs>",
+     "Set the number of active VCPUs allowed for the domain",
+     "-i, --ignore-host   More vCPUs than the host has CPUs"},
+    {"sched-credit2", cmd_sched_credit2,
+     "[-d <Domain> [-w[=WEIGHT]|-c[=CAP]|--reservation=CPU]] [-p CPUPOOL]",
+     "Get/set credit2 scheduler parameters",
+     "-d, --domain=D      The domain to show or change\n"
+     "-w, --weight=W      Its share beside others, 1 to 65535 (int)\n"
+     "-c, --cap=C         At most so many hundredths of a CPU, 0: no limit (int)\n"
+     "--reservation=R     At least so many hundredths of a CPU when it wants them (Corbel only)\n"
+     "-p, --cpupool=P     Show the domains of this pool"},
+    {"cpupool-create", cmd_cpupool_create, "[<ConfigFile>] [Variable=value ...]",
+     "Create a new CPU pool", NULL},
+    {"cpupool-list", cmd_cpupool_list, "[-c] [<CPU Pool>]", "List CPU pools on host",
+     "-c, --cpus          Output list of CPUs used by a pool"},
+    {"cpupool-destroy", cmd_cpupool_destroy, "<CPU Pool>", "Deactivates a CPU pool", NULL},
+    {"cpupool-cpu-add", cmd_cpupool_cpu_add, "<CPU Pool> <CPU list>|all", "Adds CPUs to a CPU pool",
+     NULL},
+    {"cpupool-cpu-remove", cmd_cpupool_cpu_remove, "<CPU Pool> <CPU list>|all",
+     "Removes CPUs from a CPU pool", NULL},
+    {"cpupool-migrate", cmd_cpupool_migrate, "<Domain> <CPU Pool>",
+     "Moves a domain into a CPU pool", NULL},
     {"vm-list", cmd_vm_list, "[--json]", "List domains with their UUIDs",
      "--json              As JSON"},
     {"debug-keys", cmd_debug_keys, "<Keys>",

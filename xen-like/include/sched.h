@@ -23,8 +23,9 @@ struct sched_group {
     uint32_t cap;         /* hundredths of a CPU for all vCPUs together, 0 = none */
     uint32_t reservation; /* hundredths of a CPU for all together, at least; 0 = none */
     uint32_t n_units;
-    int64_t budget;      /* ns left in this period of the cap; negative: overdrawn */
-    uint64_t period_end; /* system time */
+    int64_t budget;        /* ns left in this period of the cap; negative: overdrawn */
+    uint64_t period_end;   /* system time */
+    uint64_t hungry_until; /* a second after it was last out of budget */
 };
 
 /* What the policy keeps for each vCPU. */

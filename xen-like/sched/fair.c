@@ -8,7 +8,8 @@
  * than PREEMPT_MARGIN. The queue is a red-black tree: O(log n).
  *
  * A cap is a budget of the domain for each SCHED_CAP_PERIOD. It is kept exactly in the long run: an
- * overdrawn budget goes into the next period with its debt, an unused one is lost.
+ * overdrawn budget goes into the next period with its debt, an unused one is lost. One that lives
+ * at its cap keeps it for a while: it was out of budget, and came to run late for others' reasons.
  *
  * A reservation R of a vCPU is a weight that rises with the load: with the weights W in the queue,
  * and reservations that add up to S there, W/(1-S) is at least what all weights come to when each
@@ -16,12 +17,14 @@
  */
 #include "policy.h"
 
-#define WAKE_CREDIT    MILLISECS(5)
-#define PREEMPT_MARGIN MILLISECS(1)
-#define MIGRATE_BOUND  MILLISECS(20) /* how far from a queue's floor one may join it */
-#define SLICE_MIN      MILLISECS(1)
-#define RUN_MIN        MICROSECS(100) /* less is not worth a switch */
-#define RESERVED_MAX   95             /* hundredths of a CPU that may be promised in one queue */
+#define WAKE_CREDIT      MILLISECS(5)
+#define PREEMPT_MARGIN   MILLISECS(1)
+#define MIGRATE_BOUND    MILLISECS(20) /* how far from a queue's floor one may join it */
+#define SLICE_MIN        MILLISECS(1)
+#define RUN_MIN          MICROSECS(100) /* less is not worth a switch */
+#define CAP_OWED_PERIODS 20 /* periods' budget that may pile up for one that lives at its cap: */
+#define CAP_HUNGRY       MILLISECS(1000) /* it was out of budget at most so long ago */
+#define RESERVED_MAX     95              /* hundredths of a CPU that may be promised in one queue */
 
 static struct sched_unit *node_unit(const struct rb_node *n)
 {
@@ -205,14 +208,21 @@ bool policy_group_may_run(struct sched_group *g, uint64_t now)
             int64_t old = __atomic_load_n(&g->budget, __ATOMIC_RELAXED), full = period_budget(cap);
             int64_t filled;
 
+            /* One that lives at its cap is owed what it could not use at once. */
+            bool is_hungry = end < READ_ONCE(g->hungry_until);
+            int64_t most = is_hungry ? full * CAP_OWED_PERIODS : full;
+
             periods = MIN(periods, 1000ul);
             do
-                filled = MIN(old + (int64_t)periods * full, full);
+                filled = MIN(old + (int64_t)periods * full, most);
             while (!__atomic_compare_exchange_n(&g->budget, &old, filled, true, __ATOMIC_RELAXED,
                                                 __ATOMIC_RELAXED));
         }
     }
-    return __atomic_load_n(&g->budget, __ATOMIC_RELAXED) > 0;
+    if (__atomic_load_n(&g->budget, __ATOMIC_RELAXED) > 0)
+        return true;
+    WRITE_ONCE(g->hungry_until, now + CAP_HUNGRY);
+    return false;
 }
 
 void policy_group_set_cap(struct sched_group *g, uint32_t cap, uint64_t now)

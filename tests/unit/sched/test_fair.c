@@ -4,6 +4,7 @@
  * affinity, pools and core scheduling, on 1 to 128 CPUs, with the errors printed.
  */
 #include "machine.h"
+#include "sched/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,25 @@ static void caps_hold(void **state)
         printf("  %u CPUs: worst error of a cap %.2f %%\n", cpus, worst * 100);
         assert_true(worst < (cpus == 2 ? 2 : 0.01)); /* two CPUs cannot give what the caps allow */
     }
+}
+
+/* The policy alone: budgets when periods are noticed late. */
+static void late_periods_are_owed_to_those_at_their_cap(void **state)
+{
+    struct sched_group g;
+    uint64_t end;
+    (void)state;
+
+    policy_group_init(&g);
+    policy_group_set_cap(&g, 50, 0);
+    assert_true(policy_group_may_run(&g, 1));
+    end = g.period_end;
+    assert_true(policy_group_may_run(&g, end + 7 * SCHED_CAP_PERIOD)); /* it did not want it */
+    assert_int_equal(g.budget, SCHED_CAP_PERIOD / 2);
+    g.budget = -1;
+    assert_false(policy_group_may_run(&g, g.period_end - 1));
+    assert_true(policy_group_may_run(&g, g.period_end + 7 * SCHED_CAP_PERIOD));
+    assert_int_equal(g.budget, 8 * SCHED_CAP_PERIOD / 2 - 1);
 }
 
 static void a_micro_partition_beside_hogs_gets_its_cap(void **state)
@@ -408,6 +428,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_heavy_one_gets_no_more_than_its_cpu_and_the_rest_share,
                                         start, stop),
         cmocka_unit_test_setup_teardown(caps_hold, start, stop),
+        cmocka_unit_test(late_periods_are_owed_to_those_at_their_cap),
         cmocka_unit_test_setup_teardown(a_micro_partition_beside_hogs_gets_its_cap, start, stop),
         cmocka_unit_test_setup_teardown(a_reservation_is_kept_at_eight_times_overcommit, start,
                                         stop),

@@ -82,12 +82,19 @@ static void takes_everything(void **state)
                   "vcpus=2; maxvcpus=4; memory=256; maxmem='512'\n"
                   "kernel='/boot/k'; ramdisk='/boot/r'; root='/dev/xvda1 ro'; extra='quiet'\n"
                   "on_poweroff='preserve'; on_reboot='destroy'; on_crash='restart'\n"
-                  "cpu_weight=512; cap=50\n"
+                  "cpu_weight=512; cap=50; pool='fast'\n"
+                  "cpus=['0-3,^2', 1]; cpus_soft='2,4-5'\n"
                   "disk=['/dev/vdb,raw,xvda,w', 'target=/x,format=raw,vdev=xvdb,access=r']\n"
                   "vif=['mac=00:16:3e:01:02:03,bridge=br0', '']\n"),
         0);
     assert_int_equal(complaints.n_warnings, 0);
     assert_int_equal(config.uuid[0], 0x11);
+    assert_int_equal(config.cap, 50);
+    assert_string_equal(config.pool, "fast");
+    assert_int_equal(config.n_hard, 2);
+    assert_int_equal(config.hard[0].bits[0], 0x0b);
+    assert_int_equal(config.hard[1].bits[0], 0x02);
+    assert_int_equal(config.soft[3].bits[0], 0x34);
     assert_int_equal(config.max_vcpus, 4);
     assert_int_equal(config.max_memory_kib, 512 * 1024);
     assert_string_equal(config.cmdline, "root=/dev/xvda1 ro quiet");
@@ -141,6 +148,10 @@ static void refuses_wrong_values(void **state)
         "vif=['bridge=']",
         "cpu_weight=70000",
         "cap=-1",
+        "cpus='0-'",
+        "cpus='3,^3'",
+        "cpus_soft=[['1']]",
+        "pool=1",
         "kernel=1",
         "maxvcpus=0",
         "max_grant_frames=0",

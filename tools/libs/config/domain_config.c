@@ -225,6 +225,50 @@ static void read_cpu_weight(struct reader *reader, const struct cfg_setting *set
     reader->config->cpu_weight = number_of(reader, setting, 1, CPU_WEIGHT_MAX);
 }
 
+/* "0-3,^2" for all vCPUs, or a list with one of that for each of the first vCPUs. */
+static size_t read_cpus(struct reader *reader, const struct cfg_setting *setting,
+                        struct cpulist lists[DOMAIN_VCPUS_MAX])
+{
+    const struct cfg_value *value = &setting->value;
+    const char *wrong = NULL;
+    size_t n = DOMAIN_VCPUS_MAX;
+
+    if (value->kind == CFG_LIST) {
+        n = value->n_items;
+        if (n > DOMAIN_VCPUS_MAX)
+            wrong = "more items than a domain has vCPUs";
+        for (size_t i = 0; i < n && !wrong; i++)
+            wrong = value->items[i].kind == CFG_LIST
+                        ? "a list in the list"
+                        : cpulist_parse(&lists[i], value->items[i].string);
+    } else {
+        wrong = cpulist_parse(&lists[0], value->string);
+        for (size_t i = 1; i < n; i++)
+            lists[i] = lists[0];
+    }
+    for (size_t i = 0; i < n && !wrong; i++)
+        if (cpulist_count(&lists[i]) == 0)
+            wrong = "no CPU is left for a vCPU";
+    if (wrong)
+        complain(reader, true, setting, "%s: %s", setting->key, wrong);
+    return wrong ? 0 : n;
+}
+
+static void read_hard(struct reader *reader, const struct cfg_setting *setting)
+{
+    reader->config->n_hard = read_cpus(reader, setting, reader->config->hard);
+}
+
+static void read_soft(struct reader *reader, const struct cfg_setting *setting)
+{
+    reader->config->n_soft = read_cpus(reader, setting, reader->config->soft);
+}
+
+static void read_pool(struct reader *reader, const struct cfg_setting *setting)
+{
+    copy_string(reader, setting, &reader->config->pool);
+}
+
 static void read_cap(struct reader *reader, const struct cfg_setting *setting)
 {
     reader->config->cap = number_of(reader, setting, 0, CAP_MAX);
@@ -328,6 +372,9 @@ static const struct {
     {"on_watchdog", read_on_watchdog},
     {"cpu_weight", read_cpu_weight},
     {"cap", read_cap},
+    {"cpus", read_hard},
+    {"cpus_soft", read_soft},
+    {"pool", read_pool},
     {"max_event_channels", read_max_event_channels},
     {"max_grant_frames", read_max_grant_frames},
     {"max_maptrack_frames", read_max_maptrack_frames},
@@ -423,6 +470,7 @@ void domain_config_free(struct domain_config *config)
         free(config->vifs[i].bridge);
         free(config->vifs[i].ip);
     }
+    free(config->pool);
     free(config->source);
     free(config->kernel);
     free(config->ramdisk);

@@ -9,6 +9,7 @@
 #define CONFIG_DOMAIN_CONFIG_H
 
 #include "config/cfg.h"
+#include "util/cpulist.h"
 
 #include <uuid/uuid.h>
 
@@ -58,8 +59,11 @@ struct domain_config {
     enum domain_action on_reboot;
     enum domain_action on_crash;
     enum domain_action on_watchdog;
-    unsigned int cpu_weight;         /* 1..65535, 0: the scheduler's default */
-    unsigned int cap;                /* per cent of one CPU, 0: none */
+    unsigned int cpu_weight; /* 1..65535, 0: the scheduler's default */
+    unsigned int cap;        /* per cent of one CPU, 0: none */
+    struct cpulist hard[DOMAIN_VCPUS_MAX], soft[DOMAIN_VCPUS_MAX]; /* cpus=, cpus_soft= */
+    size_t n_hard, n_soft;           /* vCPUs they are given for: the first ones */
+    char *pool;                      /* a CPU pool's name, or NULL */
     unsigned int max_event_channels; /* highest port number */
     int max_grant_frames;            /* -1: the hypervisor's default */
     int max_maptrack_frames;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Making and ending guests. */
 #include "domain/life.h"
+#include "domain/pool.h"
 #include "domain/devices.h"
 #include "domain/pv_build.h"
 #include "util/report.h"
@@ -82,6 +83,18 @@ static int check_possible(struct toolstack *ts, const struct domain_config *conf
     return 0;
 }
 
+/* cpus= and cpus_soft=; vCPUs beyond their lists run anywhere. */
+static int pin_vcpus(struct toolstack *ts, domid_t domid, const struct domain_config *config)
+{
+    for (uint32_t i = 0; i < config->max_vcpus && (i < config->n_hard || i < config->n_soft); i++)
+        if (hv_vcpu_set_affinity(ts->hv, domid, i, i < config->n_hard ? &config->hard[i] : NULL,
+                                 i < config->n_soft ? &config->soft[i] : NULL) < 0)
+            return report_errno("the scheduler does not take cpus= or cpus_soft= for vCPU %u (some "
+                                "CPU of it must be in its pool)",
+                                i);
+    return 0;
+}
+
 /* The empty domain with its limits. */
 static int make_domain(struct toolstack *ts, struct creation *creation)
 {
@@ -94,6 +107,13 @@ static int make_domain(struct toolstack *ts, struct creation *creation)
         .grant_opts = XEN_DOMCTL_GRANT_version(1),
     };
 
+    if (config->pool) {
+        struct hv_pool pool;
+
+        if (pool_find(ts, config->pool, &pool) < 0)
+            return -1;
+        request.cpupool_id = pool.id;
+    }
     memcpy(request.handle, config->uuid, sizeof(request.handle));
     if (hv_domain_create(ts->hv, &request, &creation->domid) < 0)
         return report_errno("the hypervisor cannot make a domain");
@@ -109,7 +129,7 @@ static int make_domain(struct toolstack *ts, struct creation *creation)
              hv_domain_set_credit(ts->hv, creation->domid,
                                   config->cpu_weight ? config->cpu_weight : 256, config->cap) < 0)
         report_errno("the scheduler takes no cpu_weight or cap");
-    else
+    else if (pin_vcpus(ts, creation->domid, config) == 0)
         return 0;
     hv_domain_destroy(ts->hv, creation->domid);
     return -1;

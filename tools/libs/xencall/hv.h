@@ -9,6 +9,7 @@
 #ifndef XENCALL_HV_H
 #define XENCALL_HV_H
 
+#include "util/cpulist.h"
 #include "xencall/xen_abi.h"
 
 #include <stdbool.h>
@@ -55,6 +56,31 @@ int hv_domain_list(struct hv *hv, struct xen_domctl_getdomaininfo **list);
  * none. */
 int hv_domain_set_credit(struct hv *hv, domid_t domid, uint16_t weight, uint16_t cap);
 int hv_domain_get_credit(struct hv *hv, domid_t domid, uint16_t *weight, uint16_t *cap);
+
+/* ---- sched.c: vCPUs, where they may run, CPU pools ---- */
+
+/* ESRCH: no such vCPU. */
+int hv_vcpu_info(struct hv *hv, domid_t domid, uint32_t vcpu, struct xen_domctl_getvcpuinfo *info);
+int hv_vcpu_get_affinity(struct hv *hv, domid_t domid, uint32_t vcpu, struct cpulist *hard,
+                         struct cpulist *soft);
+/* NULL: that one stays. EINVAL when no CPU of the domain's pool is in `hard`. */
+int hv_vcpu_set_affinity(struct hv *hv, domid_t domid, uint32_t vcpu, const struct cpulist *hard,
+                         const struct cpulist *soft);
+/* Reads or sets what the domain gets at least, hundredths of a CPU; EINVAL on Xen. */
+int hv_domain_reservation(struct hv *hv, domid_t domid, bool set, uint16_t *hundredths);
+
+#define HV_POOL_FREE UINT32_MAX /* in place of a pool: the CPUs that are in none */
+struct hv_pool {
+    uint32_t id;
+    uint32_t scheduler; /* XEN_SCHEDULER_* */
+    uint32_t n_domains;
+    struct cpulist cpus;
+};
+/* The pool of this number or the next higher one; ENOENT past the last. */
+int hv_pool_info(struct hv *hv, uint32_t pool, struct hv_pool *info);
+int hv_pool_create(struct hv *hv, uint32_t *pool);
+/* XEN_SYSCTL_CPUPOOL_OP_{DESTROY,ADDCPU,RMCPU,MOVEDOMAIN}; `which` is a CPU or a domain. */
+int hv_pool_change(struct hv *hv, uint32_t pool, uint32_t what, uint32_t which);
 
 /* ---- memory.c: a domain's frames, ports and page types ---- */
 
