@@ -170,12 +170,27 @@ int disk_open_raw(const char *path, bool read_only, struct disk **out, char erro
     return 0;
 }
 
+/* The store that `target` lies in, and its path there. */
+static int open_store(const char *target, bool writable, struct store **store, const char **path,
+                      char error[DISK_ERROR_MAX])
+{
+    char label[DATASTORE_LABEL_MAX + 1];
+    int rc = datastore_split(target, label, path);
+
+    if (rc == 0)
+        return datastore_open_label(label, writable, store, error);
+    *path = target;
+    if (rc == -ENOENT)
+        return store_open_host(store, error);
+    snprintf(error, DISK_ERROR_MAX, "\"%s\" is not of the form \"[label] dir/x.vmdk\"", target);
+    return rc;
+}
+
 int disk_open(const char *format, const char *target, bool read_only, struct disk **out,
               char error[DISK_ERROR_MAX])
 {
-    char label[DATASTORE_LABEL_MAX + 1];
-    const char *path = target;
     struct store *store;
+    const char *path;
     int rc;
 
     if (strcmp(format, "raw") == 0)
@@ -184,13 +199,7 @@ int disk_open(const char *format, const char *target, bool read_only, struct dis
         snprintf(error, DISK_ERROR_MAX, "unknown disk format \"%s\": use vmdk or raw", format);
         return -EINVAL;
     }
-    rc = datastore_split(target, label, &path);
-    if (rc == 0)
-        rc = datastore_open_label(label, !read_only, &store, error);
-    else if (rc == -ENOENT)
-        rc = store_open_host(&store, error);
-    else
-        snprintf(error, DISK_ERROR_MAX, "\"%s\" is not of the form \"[label] dir/x.vmdk\"", target);
+    rc = open_store(target, !read_only, &store, &path, error);
     if (rc != 0)
         return rc;
     rc = vmdk_open(store, path, read_only, out, error);
@@ -212,5 +221,31 @@ int disk_open_wait(const char *format, const char *target, bool read_only, unsig
         nanosleep(&nap, NULL);
         rc = disk_open(format, target, read_only, out, error);
     }
+    return rc;
+}
+
+int disk_grow(const char *format, const char *target, uint64_t size, char error[DISK_ERROR_MAX])
+{
+    enum store_allocation allocation = STORE_ZEROEDTHICK;
+    struct vmdk_info info;
+    struct store *store;
+    const char *path;
+    int rc;
+
+    if (strcmp(format, "vmdk") != 0) {
+        snprintf(error, DISK_ERROR_MAX, "a raw disk grows with its device or file");
+        return -EOPNOTSUPP;
+    }
+    rc = open_store(target, true, &store, &path, error);
+    if (rc != 0)
+        return rc;
+    rc = vmdk_get_info(store, path, &info, error);
+    if (rc == 0 && info.kind == VMDK_KIND_VMFS_THIN)
+        allocation = STORE_THIN;
+    if (rc == 0 && info.kind == VMDK_KIND_VMFS_EAGERZEROEDTHICK)
+        allocation = STORE_EAGERTHICK;
+    if (rc == 0)
+        rc = vmdk_grow(store, path, size, allocation, error);
+    store_close(store);
     return rc;
 }

@@ -71,4 +71,10 @@ int disk_open(const char *format, const char *target, bool read_only, struct dis
 int disk_open_wait(const char *format, const char *target, bool read_only, unsigned wait_ms,
                    struct disk **out, char error[DISK_ERROR_MAX]);
 
+/*
+ * Makes a disk that nobody has open larger, as thick or thin as it was. -EOPNOTSUPP for raw disks,
+ * else as vmdk_grow().
+ */
+int disk_grow(const char *format, const char *target, uint64_t size, char error[DISK_ERROR_MAX]);
+
 #endif

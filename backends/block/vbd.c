@@ -9,15 +9,34 @@
 #include <string.h>
 #include <sys/mman.h>
 
-void vbd_log(const struct vbd *vbd, const char *format, ...)
+/* Lines a device may log at once; one more with every tick. */
+#define LOG_BURST 60u
+
+void vbd_log(struct vbd *vbd, const char *format, ...)
 {
     va_list arguments;
 
+    if (vbd->log_lines >= LOG_BURST) {
+        vbd->log_dropped++;
+        return;
+    }
+    vbd->log_lines++;
     fprintf(stderr, "corbel-blkback %s: ", vbd->bus.backend);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
+}
+
+static void vbd_log_tick(struct vbd *vbd)
+{
+    unsigned dropped = vbd->log_dropped;
+
+    if (vbd->log_lines > 0)
+        vbd->log_lines--;
+    vbd->log_dropped = 0;
+    if (dropped > 0)
+        vbd_log(vbd, "%u more messages of this kind", dropped);
 }
 
 /* Prints why, and leaves it where the toolstack looks. */
@@ -29,27 +48,38 @@ static int fail(struct vbd *vbd, int rc, const char *why)
     return rc;
 }
 
+int vbd_open_disk(struct vbd *vbd, char error[DISK_ERROR_MAX])
+{
+    uint64_t discards = 1;
+    int rc = disk_open_wait(vbd->format, vbd->target, vbd->asked_read_only, VBD_OPEN_WAIT_MS,
+                            &vbd->disk, error);
+
+    if (rc != 0)
+        return rc;
+    xenbus_read_number(vbd->bus.xs, vbd->bus.backend, "discard-enable", 1, &discards);
+    if (discards == 0)
+        vbd->disk->discard_unit = 0;
+    return 0;
+}
+
 static int open_disk(struct vbd *vbd)
 {
-    char mode[8], format[16], policy[16], target[512], error[DISK_ERROR_MAX];
-    uint64_t discards = 1;
+    char mode[8], policy[16], error[DISK_ERROR_MAX];
     int rc;
 
-    if (!xenbus_read(vbd->bus.xs, vbd->bus.backend, "params", target, sizeof(target)))
+    if (!xenbus_read(vbd->bus.xs, vbd->bus.backend, "params", vbd->target, sizeof(vbd->target)))
         return fail(vbd, -EINVAL, "the backend directory has no params (or too long a one)");
-    if (!xenbus_read(vbd->bus.xs, vbd->bus.backend, "format", format, sizeof(format)))
-        strcpy(format, "raw");
+    if (!xenbus_read(vbd->bus.xs, vbd->bus.backend, "format", vbd->format, sizeof(vbd->format)))
+        strcpy(vbd->format, "raw");
     if (!xenbus_read(vbd->bus.xs, vbd->bus.backend, "mode", mode, sizeof(mode)))
         strcpy(mode, "r");
     if (xenbus_read(vbd->bus.xs, vbd->bus.backend, "on-error", policy, sizeof(policy)) &&
         strcmp(policy, "pause") == 0)
         vbd->on_error = VBD_PAUSE;
-    xenbus_read_number(vbd->bus.xs, vbd->bus.backend, "discard-enable", 1, &discards);
-    rc = disk_open_wait(format, target, mode[0] != 'w', VBD_OPEN_WAIT_MS, &vbd->disk, error);
+    vbd->asked_read_only = mode[0] != 'w';
+    rc = vbd_open_disk(vbd, error);
     if (rc != 0)
         return fail(vbd, rc, error);
-    if (discards == 0)
-        vbd->disk->discard_unit = 0;
     vbd->limits.sectors = vbd->disk->size / REQUEST_SECTOR;
     vbd->limits.read_only = vbd->disk->read_only;
     return 0;
@@ -64,13 +94,15 @@ int vbd_open(struct xs_handle *xs, const char *backend, struct vbd **out)
         return -ENOMEM;
     rc = xenbus_open(&vbd->bus, xs, backend);
     if (rc != 0) {
-        vbd_log(vbd, "no usable frontend and frontend-id in %s", backend);
+        fprintf(stderr, "corbel-blkback: no usable frontend and frontend-id in %s\n", backend);
         free(vbd);
         return rc;
     }
     vbd_stats_open(vbd);
-    vbd->gnttab = xengnttab_open(NULL, 0);
-    vbd->evtchn = xenevtchn_open(NULL, 0);
+    /* The libraries' own error lines can be provoked by any guest: only the gravest pass. */
+    vbd->logger = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+    vbd->gnttab = xengnttab_open(vbd->logger, 0);
+    vbd->evtchn = xenevtchn_open(vbd->logger, 0);
     if (vbd->gnttab == NULL || vbd->evtchn == NULL)
         rc = fail(vbd, -ENODEV, "cannot open /dev/xen/gntdev and /dev/xen/evtchn");
     if (rc == 0)
@@ -111,6 +143,7 @@ void vbd_close(struct vbd *vbd)
         xenevtchn_close(vbd->evtchn);
     if (vbd->gnttab != NULL)
         xengnttab_close(vbd->gnttab);
+    xtl_logger_destroy(vbd->logger);
     free(vbd);
 }
 
@@ -253,6 +286,7 @@ bool vbd_update(struct vbd *vbd)
 
     if (ours == XENBUS_UNKNOWN)
         return false;
+    vbd_resize(vbd);
     if (frontend_is_gone(vbd, ours, theirs)) {
         close_device(vbd);
         return false;
@@ -321,22 +355,6 @@ void vbd_on_engine(struct vbd *vbd)
         vbd_answer(vbd);
 }
 
-/* Tells the frontend of a disk that has grown: Linux's looks at `sectors` when our state is
- * written. */
-static void announce_size(struct vbd *vbd)
-{
-    uint64_t sectors = vbd->disk->size / REQUEST_SECTOR;
-
-    if (sectors == vbd->limits.sectors)
-        return;
-    vbd_log(vbd, "the disk has %llu sectors now", (unsigned long long)sectors);
-    vbd->limits.sectors = sectors;
-    if (vbd->page == NULL)
-        return;
-    xenbus_write(vbd->bus.xs, vbd->bus.backend, "sectors", "%llu", (unsigned long long)sectors);
-    xenbus_switch_state(&vbd->bus, XENBUS_CONNECTED);
-}
-
 void vbd_tick(struct vbd *vbd)
 {
     int rc = disk_tick(vbd->disk);
@@ -345,7 +363,8 @@ void vbd_tick(struct vbd *vbd)
         vbd->failed = true;
         vbd_log(vbd, "%s", vbd->disk->error);
     }
-    announce_size(vbd);
+    vbd_announce_size(vbd);
+    vbd_log_tick(vbd);
     vbd_retry(vbd);
     vbd_stats_show(vbd);
 }

@@ -12,6 +12,7 @@
 #include "lib/xenbus.h"
 
 #include <xenevtchn.h>
+#include <xentoollog.h>
 
 #define VBD_STATS_DIRECTORY "/run/corbel"
 
@@ -63,10 +64,26 @@ struct vbd {
     enum vbd_on_error on_error;
     struct vbd_stats stats, shown;
     int stats_fd;
+    char format[16], target[512];
+    bool asked_read_only;
+    xentoollog_logger *logger;
+    unsigned log_lines, log_dropped;
     struct vbd_slot slots[RING_SLOTS];
 };
 
-void vbd_log(const struct vbd *vbd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One line in the log, unless a guest has provoked too many of late. */
+void vbd_log(struct vbd *vbd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Opens the disk the struct names, as disk_open_wait() does. */
+int vbd_open_disk(struct vbd *vbd, char error[DISK_ERROR_MAX]);
+
+/* ---- vbd_resize.c ---- */
+/* Tells the frontend of a disk that has grown. */
+void vbd_announce_size(struct vbd *vbd);
+/*
+ * Grows the disk to the bytes the node `resize` of the backend's directory asks for; takes the node
+ * away and answers in `resize-status`. The guest's requests wait meanwhile.
+ */
+void vbd_resize(struct vbd *vbd);
 
 /* Serves the ring until it is empty or a fair share is done. */
 void vbd_serve(struct vbd *vbd);

@@ -67,6 +67,14 @@ int xenbus_write(struct xs_handle *xs, const char *directory, const char *key, c
     return xs_write(xs, XBT_NULL, path, value, (unsigned)length) ? 0 : -errno;
 }
 
+void xenbus_remove(struct xs_handle *xs, const char *directory, const char *key)
+{
+    char path[XENBUS_PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/%s", directory, key) < (int)sizeof(path))
+        xs_rm(xs, XBT_NULL, path);
+}
+
 enum xenbus_state xenbus_state_of(struct xs_handle *xs, const char *directory)
 {
     uint64_t state;

@@ -49,6 +49,8 @@ bool xenbus_read_number(struct xs_handle *xs, const char *directory, const char 
 int xenbus_write(struct xs_handle *xs, const char *directory, const char *key, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
 
+void xenbus_remove(struct xs_handle *xs, const char *directory, const char *key);
+
 /* Both ends' states. */
 enum xenbus_state xenbus_state_of(struct xs_handle *xs, const char *directory);
 int xenbus_switch_state(const struct xenbus *bus, enum xenbus_state state);

@@ -229,8 +229,9 @@ void xenbus_wait(char *path, size_t size)
 unsigned int xenbus_wait_state(const char *path, unsigned int wanted)
 {
     char text[8], event[64];
+    int rc = xenbus_watch(path, "state");
 
-    if (xenbus_watch(path, "state"))
+    if (rc != 0 && rc != -XEN_EEXIST)
         guest_panic("cannot watch %s", path);
     for (;;) {
         if (!xenbus_read(path, text, sizeof(text)) && text[0] >= '0' && text[0] <= '8' &&

@@ -87,7 +87,7 @@ int xenbus_write(struct xs_handle *xs, const char *directory, const char *key, c
     return 0;
 }
 
-void vbd_log(const struct vbd *vbd, const char *format, ...)
+void vbd_log(struct vbd *vbd, const char *format, ...)
 {
     va_list arguments;
 
