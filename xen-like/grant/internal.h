@@ -54,6 +54,8 @@ struct grant_table {
     unsigned int n_handles, max_handles;
     grant_handle_t free_handle;     /* HANDLE_NONE: none */
     struct grant_mapping **handles; /* frames of GRANT_HANDLES_PER_FRAME */
+
+    uint64_t *lost; /* GRANT_LOST_SLOTS entries (lost.c); NULL but for the control domain */
 };
 
 static inline struct grant_active *grant_active(const struct grant_table *t, grant_ref_t ref)
@@ -110,6 +112,9 @@ bool grant_handle_claim(struct grant_table *t, grant_handle_t handle,
  * free. */
 void grant_handle_return(struct grant_table *t, grant_handle_t handle, unsigned int flags);
 void grant_handles_free(struct grant_table *t);
+
+/* Room for entries of page tables that were cleared before their handles were unmapped. */
+#define GRANT_LOST_SLOTS 2048u
 
 /* Releases all mappings made by `d` (map.c); -ERESTART_HYPERCALL: call again. */
 int grant_release_mappings(struct domain *d);

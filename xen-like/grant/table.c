@@ -34,6 +34,8 @@ int grant_table_set_limits(struct domain *d, unsigned int max_frames,
     t->active = mm_alloc(max_frames * sizeof(t->active[0]));
     if (!t->handles || !t->shared || !t->active)
         return -ENOMEM;
+    if (d->is_control)
+        t->lost = mm_alloc(GRANT_LOST_SLOTS * sizeof(t->lost[0]));
     t->max_handles = max_maptrack_frames * GRANT_HANDLES_PER_FRAME;
     t->max_frames = max_frames;
     return grant_table_grow(d, 1);
@@ -138,6 +140,7 @@ static void grant_free(struct domain *d)
     }
     mm_free(t->active);
     mm_free(t->shared);
+    mm_free(t->lost);
     grant_handles_free(t);
     mm_free(t);
     d->grants = NULL;

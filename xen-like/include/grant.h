@@ -59,6 +59,16 @@ void grant_copy_batch(struct gnttab_copy *ops, unsigned int n);
 /* Exchanges two entries of the caller's own table. GNTST_*. */
 int16_t grant_swap_refs(struct domain *d, grant_ref_t a, grant_ref_t b);
 
+/*
+ * Notes that a grant's entry in the domain's page tables was cleared by other means than an unmap:
+ * Linux does that when a process dies whose grants are in use by I/O. The handle stays, and its
+ * unmap later succeeds by what is noted here. Only kept for the control domain, and as far as there
+ * is room: elsewhere that unmap fails, as it does on Xen. Takes no locks.
+ */
+void grant_note_lost(struct domain *d, mfn_t mfn, bool writable);
+/* Takes such a note back; false when there is none. */
+bool grant_take_lost(struct domain *d, mfn_t mfn, bool writable);
+
 /* --- arch side (arch/x86/pv/grant.c, by the mm room): host mappings --- */
 /*
  * Puts a mapping of `mfn` at `host_addr`: a virtual address of the current vCPU's

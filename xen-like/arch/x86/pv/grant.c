@@ -78,6 +78,15 @@ static bool replace_entry(uint64_t *slot, uint64_t want, uint64_t entry)
     return false;
 }
 
+/* The entry may be gone already, in which case no TLB may keep it. */
+static int unmap_lost(mfn_t mfn, unsigned int flags)
+{
+    if (!grant_take_lost(current->domain, mfn, !(flags & GNTMAP_readonly)))
+        return GNTST_general_error;
+    tlb_flush_all();
+    return GNTST_okay;
+}
+
 int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned int flags)
 {
     struct page_info *pt;
@@ -85,7 +94,7 @@ int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned 
 
     uint64_t *slot = find_slot(host_addr, flags, &pt);
     if (!slot)
-        return GNTST_general_error;
+        return new_addr ? GNTST_general_error : unmap_lost(mfn, flags);
     /* The entry must be one this handle could have made. */
     uint64_t want = mfn_to_paddr(mfn) | PTE_P | PTE_GRANT | (flags & GNTMAP_readonly ? 0 : PTE_W);
     bool is_right = (READ_ONCE(*slot) & (PTE_ADDR | PTE_P | PTE_GRANT | PTE_W)) == want &&
@@ -98,7 +107,7 @@ int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned 
     }
     page_put_l1(pt);
     if (!is_right)
-        return GNTST_general_error;
+        return new_addr ? GNTST_general_error : unmap_lost(mfn, flags);
     if (flags & GNTMAP_contains_pte)
         tlb_flush_all();
     else

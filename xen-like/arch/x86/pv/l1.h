@@ -10,9 +10,8 @@
 
 #define L1_FLAGS_REFUSED (PTE_GRANT | (0xful << 59))
 
-/* An entry made by a grant map is overwritten: `mapper` crashes, for the grant would stay in use.
- */
-void l1e_grant_lost(struct domain *mapper, mfn_t mfn);
+/* An entry made by a grant map is overwritten: the handle stays, and finds a note when unmapped. */
+void l1e_grant_lost(struct domain *mapper, uint64_t l1e);
 
 static inline bool caching_flags(uint64_t l1e)
 {
@@ -50,7 +49,7 @@ static inline void l1e_put(uint64_t l1e, struct domain *mapper)
     if (unlikely(!mfn_valid(mfn)))
         return;
     if (unlikely(l1e & PTE_GRANT)) {
-        l1e_grant_lost(mapper, mfn);
+        l1e_grant_lost(mapper, l1e);
         return;
     }
     struct page_info *pg = mfn_to_page(mfn);
