@@ -12,6 +12,7 @@
 #include "arch/smp.h"
 #include "arch/tlb.h"
 #include "console.h"
+#include "grant.h"
 #include "hypercall.h"
 #include "lib/rangeset.h"
 
@@ -92,9 +93,10 @@ bool pv_descriptors_valid(uint64_t *table)
     return !(*table & 1);
 }
 
-void domain_crash(struct domain *d, const char *fmt, ...)
+/* No grants here. */
+void grant_note_lost(struct domain *d, mfn_t mfn, bool writable)
 {
-    (void)d, (void)fmt;
+    (void)d, (void)mfn, (void)writable;
     assert(false);
 }
 
