@@ -38,7 +38,7 @@ static const char usage[] =
     "  -j, --inflatedisk TARGET.vmdk    allocate and zero all of it\n"
     "  -D, --dumpfile TARGET.vmdk       show format, identifiers, parent and files\n"
     "  -x, --fix check|repair TARGET.vmdk\n"
-    "  adopt TARGET.vmdk                accept the parent's CID as it is now\n"
+    "  --adopt TARGET.vmdk              accept the parent's CID as it is now\n"
     "\n"
     "Files:\n"
     "  ls TARGET   cat TARGET   put FILE TARGET   mkdir TARGET   rm TARGET\n"
@@ -47,7 +47,15 @@ static const char usage[] =
     "  --break-dead    take over from a host that died with the volume open\n"
     "  --json          machine-readable output of ls, queryfs and check\n";
 
-enum long_only { OPT_DEVICE = 256, OPT_BREAK_DEAD, OPT_JSON, OPT_RAW, OPT_REPAIR, OPT_HELP };
+enum long_only {
+    OPT_DEVICE = 256,
+    OPT_BREAK_DEAD,
+    OPT_JSON,
+    OPT_RAW,
+    OPT_REPAIR,
+    OPT_HELP,
+    OPT_ADOPT
+};
 
 static const struct option long_options[] = {
     {"createfs", required_argument, NULL, 'C'},
@@ -72,6 +80,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"raw", no_argument, NULL, OPT_RAW},
     {"repair", no_argument, NULL, OPT_REPAIR},
+    {"adopt", no_argument, NULL, OPT_ADOPT},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
@@ -151,7 +160,7 @@ static int run_letter(const struct options *options, const struct action *action
         {'U', command_delete_disk, NULL}, {'K', command_punch_zero, NULL},
         {'j', command_inflate, NULL},     {'D', command_dump, NULL},
         {'z', NULL, command_map_device},  {'x', NULL, command_check_disk},
-        {'S', command_relabel, NULL},
+        {'S', command_relabel, NULL},     {OPT_ADOPT, command_adopt, NULL},
     };
 
     if (count != 1)
@@ -175,7 +184,6 @@ static int run_word(const struct options *options, char **words, int count)
         {"mkdir", command_mkdir, NULL},   {"rm", command_remove, NULL},
         {"check", command_check, NULL},   {"put", NULL, command_put},
         {"export", NULL, command_export}, {"snapshot", NULL, command_snapshot},
-        {"adopt", command_adopt, NULL},
     };
 
     if (count == 0)

@@ -44,8 +44,9 @@ int link_file_path(const char *descriptor, const char *name, char out[LINK_PATH_
 static bool normalize(char *path)
 {
     char *out = path, *in = path;
+    const char *end = path + strlen(path); /* `out` may write over the NUL there */
 
-    while (*in != '\0') {
+    while (in < end) {
         size_t length = strcspn(in, "/");
 
         if (length == 2 && in[0] == '.' && in[1] == '.') {
@@ -58,8 +59,7 @@ static bool normalize(char *path)
             out += length;
             *out++ = '/';
         }
-        in += length;
-        in += *in == '/';
+        in += length + 1;
     }
     if (out > path)
         out--;
