@@ -63,10 +63,22 @@ static int show_pools(struct toolstack *ts, const char *only)
     return 0;
 }
 
+static int reserve(struct toolstack *ts, const struct request *request, domid_t domid)
+{
+    uint16_t reservation = (uint16_t)request->reservation;
+
+    if (hv_domain_reservation(ts->hv, domid, true, &reservation) < 0)
+        return report_errno("the scheduler does not reserve %d for '%s' (at most 100 for each "
+                            "vCPU, and no more than the cap)",
+                            reservation, request->domain);
+    return 0;
+}
+
 /* Sets what was given; with nothing given, shows. */
 static int change_domain(struct toolstack *ts, const struct request *request)
 {
-    uint16_t weight, cap, reservation = (uint16_t)request->reservation;
+    uint16_t weight, old_cap, cap;
+    long reservation = request->reservation;
     domid_t domid;
 
     if (domain_find(ts, request->domain, &domid) < 0)
@@ -75,20 +87,21 @@ static int change_domain(struct toolstack *ts, const struct request *request)
         show_heading();
         return show_domain(ts, domid);
     }
-    if (hv_domain_get_credit(ts->hv, domid, &weight, &cap) < 0)
+    if (hv_domain_get_credit(ts->hv, domid, &weight, &old_cap) < 0)
         return report_errno("cannot ask for the scheduling of '%s'", request->domain);
     weight = request->weight < 0 ? weight : (uint16_t)request->weight;
-    cap = request->cap < 0 ? cap : (uint16_t)request->cap;
+    cap = request->cap < 0 ? old_cap : (uint16_t)request->cap;
+    /* The reservation is never above the cap, on the way neither. */
+    bool is_first = request->reservation >= 0 && (old_cap == 0 || reservation <= old_cap);
+
+    if (is_first && reserve(ts, request, domid) < 0)
+        return -1;
     if ((request->weight >= 0 || request->cap >= 0) &&
         hv_domain_set_credit(ts->hv, domid, weight, cap) < 0)
         return report_errno("the scheduler does not take weight %d and cap %d for '%s' (a cap is "
                             "at most 100 for each vCPU, and no less than the reservation)",
                             weight, cap, request->domain);
-    if (request->reservation >= 0 && hv_domain_reservation(ts->hv, domid, true, &reservation) < 0)
-        return report_errno("the scheduler does not reserve %ld for '%s' (at most 100 for each "
-                            "vCPU, and no more than the cap)",
-                            request->reservation, request->domain);
-    return 0;
+    return request->reservation < 0 || is_first ? 0 : reserve(ts, request, domid);
 }
 
 static bool parse_number(const char *text, long least, long most, long *number)
