@@ -28,3 +28,12 @@ $(DEBS)/qemu-dm/.fetched: tests/bench/disk/qemu-packages.txt dom0/stock/fetch
 ## bench-disk: a guest's disk: our backend on VMFS beside Xen's blkback and QEMU's qdisk, in instructions
 bench-disk: $$(ALL) dom0-image stock $(B)/bench/disks.img $(DEBS)/qemu-dm/.fetched
 	@tests/bench/disk/run --build $(B)
+
+$(B)/bench/vmfsbench: tests/bench/vmfs/vmfsbench.c $(VMFS_SRC) backends/block/bdev.c backends/block/bdev_file.c backends/block/ats.c
+	@mkdir -p $(@D)
+	$(call say) LINK $@
+	$(Q)$(CC) $(PROG_CFLAGS) -o $@ $^
+.PHONY: bench-vmfs
+## bench-vmfs: the vmfs library beside the raw file and vmfs-fuse, natively
+bench-vmfs: $$(ALL) $(B)/bench/vmfsbench
+	@B=$(B) tests/bench/vmfs/run
