@@ -5,6 +5,7 @@
 #include "arch/power.h"
 #include "arch/smp.h"
 #include "boot.h"
+#include "console/screen.h"
 #include "debug.h"
 #include "domain.h"
 #include "serial.h"
@@ -37,6 +38,8 @@ static void emit(const char *text, size_t n, bool visible)
     ring_write(text, n);
     if (visible && serial_on)
         serial_write(text, n);
+    if (visible)
+        screen_write(text, n);
     if (!alone)
         spin_unlock(&console_lock);
 }
@@ -125,6 +128,29 @@ void console_init_early(void)
 {
     serial_init(boot_options.com1_baud);
     serial_on = true;
+}
+
+void console_init_screen(void)
+{
+    if (!screen_init()) {
+        boot_info.screen.kind = BOOT_SCREEN_NONE; /* dom0 is told of none either */
+        return;
+    }
+    if (!boot_options.console_vga) {
+        screen_release();
+        return;
+    }
+    screen_clear();
+    spin_lock(&console_lock);
+    for (uint64_t at = 0; at < ring_head; at++) /* what was said before */
+        screen_write(&ring[at % RING_SIZE], 1);
+    spin_unlock(&console_lock);
+}
+
+void console_leave_screen(void)
+{
+    if (!boot_options.vga_keep)
+        screen_release();
 }
 
 void console_init_irq(void)

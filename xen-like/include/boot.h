@@ -28,13 +28,26 @@ struct boot_module {
     char cmdline[BOOT_CMDLINE_MAX];
 };
 
+/* The screen as the loader left it. */
+enum boot_screen_kind { BOOT_SCREEN_NONE, BOOT_SCREEN_TEXT, BOOT_SCREEN_FRAME };
+struct boot_colour {
+    uint8_t position, size; /* bits */
+};
+struct boot_screen {
+    enum boot_screen_kind kind;
+    paddr_t base; /* the rest: of a framebuffer */
+    uint32_t pitch, width, height, bits;
+    struct boot_colour red, green, blue;
+};
+
 struct boot_info {
     char loader[64];
     char cmdline[BOOT_CMDLINE_MAX];
     unsigned int n_modules, n_regions;
     struct boot_module module[BOOT_MAX_MODULES];
     struct boot_region region[BOOT_MAX_REGIONS]; /* sorted, not overlapping */
-    paddr_t rsdp;                                /* copy inside the loader's data, 0 = search */
+    struct boot_screen screen;
+    paddr_t rsdp; /* copy inside the loader's data, 0 = search */
 };
 extern struct boot_info boot_info;
 
@@ -51,7 +64,7 @@ struct boot_options {
     bool sched_core; /* threads of a core never run vCPUs of two domains */
     bool com1_given;
     uint32_t com1_baud;
-    bool console_com1, console_vga;
+    bool console_com1, console_vga, vga_keep;
     unsigned int loglvl, guest_loglvl; /* enum log_level */
 };
 extern struct boot_options boot_options;

@@ -33,6 +33,10 @@ void console_write_guest(const char *text, size_t len);
  */
 size_t console_ring_read(uint64_t *index, char *buf, size_t n, bool clear);
 void console_init_early(void);
+/* Shows all on the screen too, once device memory can be mapped; until dom0 starts (vga=keep:
+ * beyond). */
+void console_init_screen(void);
+void console_leave_screen(void);
 /* Takes the serial interrupt once IRQs work. */
 void console_init_irq(void);
 /* Makes every message visible at once on the serial line, also without levels (panic). */

@@ -9,4 +9,8 @@ void dom0_build(void);
 struct domain;
 void dom0_grant_rights(struct domain *d);
 
+/* Tells the kernel of the screen, in its start information page (arch/x86/pv/dom0_console.c). */
+struct start_info;
+void dom0_console_fill(struct start_info *si);
+
 #endif

@@ -6,8 +6,11 @@
 #include "lib/cmdline.h"
 #include "lib/string.h"
 
-struct boot_options boot_options = {
-    .com1_baud = 115200, .console_com1 = true, .loglvl = LOG_INFO, .guest_loglvl = LOG_WARN};
+struct boot_options boot_options = {.com1_baud = 115200,
+                                    .console_com1 = true,
+                                    .console_vga = true,
+                                    .loglvl = LOG_INFO,
+                                    .guest_loglvl = LOG_WARN};
 static char unknown[256], refused[256];
 
 /* size, min:size, max:size, by commas. */
@@ -57,6 +60,13 @@ static bool parse_console(const char *v)
 {
     boot_options.console_com1 = strstr(v, "com1") != NULL;
     boot_options.console_vga = strstr(v, "vga") != NULL;
+    return true;
+}
+
+/* Modes are the boot loader's affair; `keep` is ours. */
+static bool parse_vga(const char *v)
+{
+    boot_options.vga_keep = strstr(v, "keep") != NULL;
     return true;
 }
 
@@ -120,7 +130,7 @@ static const struct cmdline_option options[] = {
     {"no-real-mode", CMDLINE_CALL, .parse = accept},
     {"real-mode", CMDLINE_CALL, .parse = accept},
     {"edd", CMDLINE_CALL, .parse = accept},
-    {"vga", CMDLINE_CALL, .parse = accept},
+    {"vga", CMDLINE_CALL, .parse = parse_vga},
     {"ucode", CMDLINE_CALL, .parse = accept},
     {"sync_console", CMDLINE_CALL, .parse = accept},
 };

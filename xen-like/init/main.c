@@ -93,6 +93,7 @@ static const struct {
     {"serial console", console_init_early},
     {"banner", banner},
     {"memory", init_memory},
+    {"screen", console_init_screen},
     {"scheduler", sched_init},
     {"CPU", init_cpu},
     {"ACPI tables", init_acpi},
@@ -115,6 +116,7 @@ void main(uint32_t magic, paddr_t info)
     for (unsigned int i = 0; i < ARRAY_SIZE(init_steps); i++)
         init_steps[i].fn();
     printk(LOG_INFO, "*** Serial input to DOM0 (type 'CTRL-a' three times to switch input)\n");
+    console_leave_screen();
     domain_unpause_by_controller(dom0);
     softirq_raise(SOFTIRQ_SCHEDULE);
     for (;;)

@@ -19,12 +19,20 @@ mb1_header:
 mb2_header:
     .long 0xE85250D6, 0, mb2_end - mb2_header, -(0xE85250D6 + (mb2_end - mb2_header))
     .balign 8
-    .short 1, 0            /* information request: command line, modules, memory map, ACPI */
-    .long 28
-    .long 1, 3, 6, 14, 15
+    .short 1, 0            /* information request: command line, modules, memory map, framebuffer, ACPI */
+    .long 32
+    .long 1, 3, 6, 8, 14, 15
     .balign 8
     .short 6, 0            /* modules page-aligned */
     .long 8
+    .balign 8
+    .short 4, 1            /* console: a text mode will do */
+    .long 12
+    .long 2
+    .balign 8
+    .short 5, 1            /* framebuffer of any size, if there is no text mode */
+    .long 20
+    .long 0, 0, 0
     .balign 8
     .short 0, 0
     .long 8

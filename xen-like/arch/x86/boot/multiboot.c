@@ -50,12 +50,23 @@ struct mb2_mmap_entry {
     uint64_t addr, len;
     uint32_t type, zero;
 };
+struct mb2_framebuffer {
+    struct mb2_tag tag;
+    uint64_t base;
+    uint32_t pitch, width, height;
+    uint8_t bits, type;
+    uint16_t reserved;
+    struct boot_colour red, green, blue; /* of type MB2_FRAME_RGB */
+} __attribute__((packed));
+#define MB2_FRAME_RGB  1
+#define MB2_FRAME_TEXT 2
 enum {
     MB2_END = 0,
     MB2_CMDLINE = 1,
     MB2_LOADER = 2,
     MB2_MODULE = 3,
     MB2_MMAP = 6,
+    MB2_FRAMEBUFFER = 8,
     MB2_EFI64 = 12,
     MB2_RSDP1 = 14,
     MB2_RSDP2 = 15,
@@ -136,6 +147,25 @@ static void parse_mb2_mmap(const struct mb2_mmap *map)
     }
 }
 
+static void parse_mb2_framebuffer(const struct mb2_framebuffer *f)
+{
+    struct boot_screen *s = &boot_info.screen;
+
+    s->kind = f->type == MB2_FRAME_TEXT  ? BOOT_SCREEN_TEXT
+              : f->type == MB2_FRAME_RGB ? BOOT_SCREEN_FRAME
+                                         : BOOT_SCREEN_NONE;
+    if (s->kind != BOOT_SCREEN_FRAME)
+        return;
+    s->base = f->base;
+    s->pitch = f->pitch;
+    s->width = f->width;
+    s->height = f->height;
+    s->bits = f->bits;
+    s->red = f->red;
+    s->green = f->green;
+    s->blue = f->blue;
+}
+
 static void parse_mb2(const uint8_t *info)
 {
     uint32_t total = *(const uint32_t *)info;
@@ -153,6 +183,9 @@ static void parse_mb2(const uint8_t *info)
             add_module(m->start, m->end, m->cmdline);
         } else if (t->type == MB2_MMAP)
             parse_mb2_mmap((const void *)t);
+        else if (t->type == MB2_FRAMEBUFFER &&
+                 t->size >= offsetof(struct mb2_framebuffer, reserved))
+            parse_mb2_framebuffer((const void *)t);
         else if (t->type == MB2_EFI64)
             efi_parse_system_table(((const struct mb2_efi64 *)t)->system_table);
         else if (t->type == MB2_EFI_MMAP && t->size > sizeof(struct mb2_mmap)) {
@@ -191,4 +224,6 @@ void multiboot_parse(uint32_t magic, paddr_t info)
     sort_regions();
     if (!boot_info.rsdp)
         boot_info.rsdp = efi_info.rsdp;
+    if (boot_info.screen.kind == BOOT_SCREEN_NONE && !efi_info.is_present)
+        boot_info.screen.kind = BOOT_SCREEN_TEXT; /* as the BIOS leaves it */
 }

@@ -235,8 +235,7 @@ static void fill_start_info(struct domain *d, const struct layout *l, const stru
         else
             si->mod_start = l->virt_base + (l->initrd_pfn << PAGE_SHIFT);
     }
-    si->console.dom0.info_off = 0;
-    si->console.dom0.info_size = 0;
+    dom0_console_fill(si);
     string_copy((char *)si->cmd_line, cmdline, sizeof(si->cmd_line));
 }
 
