@@ -7,7 +7,6 @@
 #include "console/screen.h"
 #include "arch/cpu.h"
 #include "boot.h"
-#include "mm.h"
 #include "lib/string.h"
 
 #define TEXT_MEMORY  0xb8000ul

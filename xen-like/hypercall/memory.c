@@ -45,7 +45,8 @@ static int64_t restart(uint64_t cmd, uint64_t start, uint64_t arg)
                              0);
 }
 
-/* Frames of the node named in `mem_flags`, else of those the domain prefers. */
+/* Frames of the node named in `mem_flags`, else of those the domain prefers; fresh ones must not
+ * tell their last owner's secrets. */
 static struct page_info *alloc_near(const struct domain *d, unsigned int order, uint32_t mem_flags)
 {
     unsigned int node = XENMEMF_get_node(mem_flags);
@@ -53,17 +54,15 @@ static struct page_info *alloc_near(const struct domain *d, unsigned int order, 
 
     return heap_alloc_pages_node(
         order, XENMEMF_get_address_bits(mem_flags), is_named ? 1ul << node : d->nodes,
-        is_named && (mem_flags & XENMEMF_exact_node_request) ? HEAP_EXACT_NODE : 0);
+        HEAP_ZERO | (is_named && (mem_flags & XENMEMF_exact_node_request) ? HEAP_EXACT_NODE : 0));
 }
 
-/* Fresh frames must not tell their last owner's secrets. */
-static struct page_info *alloc_clean(struct domain *d, unsigned int order, uint32_t mem_flags)
+static struct page_info *alloc_for(struct domain *d, unsigned int order, uint32_t mem_flags)
 {
     struct page_info *pg = alloc_near(d, order, mem_flags);
 
     if (!pg)
         return NULL;
-    memset(page_to_virt(pg), 0, PAGE_SIZE << order);
     if (page_assign(d, pg, order)) {
         heap_free_pages(pg, order);
         return NULL;
@@ -76,7 +75,7 @@ static int populate_one(struct domain *d, const struct xen_memory_reservation *r
     xen_pfn_t gpfn;
     if (copy_from_guest_at(&gpfn, r->extent_start, i, 1))
         return -EFAULT;
-    struct page_info *pg = alloc_clean(d, r->extent_order, r->mem_flags);
+    struct page_info *pg = alloc_for(d, r->extent_order, r->mem_flags);
     if (!pg)
         return -ENOMEM;
     uint64_t mfn = page_to_mfn(pg).n;
@@ -87,7 +86,7 @@ static int populate_one(struct domain *d, const struct xen_memory_reservation *r
 
 static int increase_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t i)
 {
-    struct page_info *pg = alloc_clean(d, r->extent_order, r->mem_flags);
+    struct page_info *pg = alloc_for(d, r->extent_order, r->mem_flags);
     if (!pg)
         return -ENOMEM;
     uint64_t mfn = page_to_mfn(pg).n;
@@ -179,7 +178,6 @@ static int exchange_round(struct domain *d, const struct xen_memory_exchange *x,
         fresh = alloc_near(d, out_order, x->out.mem_flags);
         if (!fresh)
             return -ENOMEM;
-        memset(page_to_virt(fresh), 0, PAGE_SIZE << out_order);
     }
     for (uint64_t i = 0; i < n_in; i++) {
         if (copy_from_guest_at(&in, x->in.extent_start, round * n_in + i, 1)) {

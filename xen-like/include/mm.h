@@ -33,6 +33,7 @@ struct page_info {
 #define PGF_PARTIAL_CHILD 4  /* PARTIAL table: the entry at n_validated - 1 is half dropped */
 #define PGF_FOREIGN       8  /* another domain than the owner has mapped it at some time */
 #define PGF_RELINQUISHED  16 /* in the list d->relinquished */
+#define PGF_CLEAN         32 /* free, zero, and in nobody's TLB */
 
 /* Flags that change while others use the page. */
 static inline void page_flag_set(struct page_info *pg, uint8_t flag)
@@ -114,8 +115,9 @@ void m2p_share(void);
 #define HEAP_MAX_ORDER  18        /* 1 GiB */
 #define HEAP_BELOW_4G   (1u << 0) /* frames under 4 GiB only */
 #define HEAP_EXACT_NODE (1u << 2) /* of the nodes wanted or none */
+#define HEAP_ZERO       (1u << 3) /* zeroed */
 #define HEAP_NO_RESERVE (1u << 1) /* may use the hypervisor's last reserve */
-/* 2^order contiguous frames, not zeroed, no owner, or NULL. */
+/* 2^order contiguous frames, no owner, or NULL; zeroed if HEAP_ZERO says so. */
 struct page_info *heap_alloc_pages(unsigned int order, unsigned int flags);
 /* Frames whose machine addresses fit `bits` bits (0 = any). */
 struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, unsigned int flags);
@@ -123,6 +125,8 @@ struct page_info *heap_alloc_pages_bits(unsigned int order, unsigned int bits, u
 struct page_info *heap_alloc_pages_node(unsigned int order, unsigned int bits, uint64_t wanted,
                                         unsigned int flags);
 void heap_free_pages(struct page_info *pg, unsigned int order);
+/* For idle CPUs: zeroes at most one free frame; false when no free frame needs it. */
+bool heap_scrub_step(void);
 uint64_t heap_free_count(void); /* frames */
 /* The same of one memory node. */
 uint64_t heap_node_free(unsigned int node);

@@ -14,6 +14,7 @@
 #include "arch/tlb.h"
 #include "console.h"
 #include "spinlock.h"
+#include "timer.h"
 #include "lib/string.h"
 
 #define N_ZONES 41
@@ -162,6 +163,8 @@ struct page_info *heap_alloc_pages_node(unsigned int order, unsigned int bits, u
     for (uint64_t i = 0; i < 1ul << order; i++) {
         struct page_info *pg = frame_table + mfn + i;
         ASSERT(pg->count == 0);
+        if ((flags & HEAP_ZERO) && !(pg->flags & PGF_CLEAN))
+            memset(page_to_virt(pg), 0, PAGE_SIZE);
         pg->type = 0;
         pg->flags = PGF_RAM;
         pg->n_validated = 0;
@@ -181,6 +184,92 @@ struct page_info *heap_alloc_pages(unsigned int order, unsigned int flags)
     return heap_alloc_pages_bits(order, 0, flags);
 }
 
+/*
+ * Freed frames are zeroed by CPUs that have nothing else to do, so that who wants zeroed ones need
+ * not. It goes in passes over the range in which frames were freed: each begins with one flush of
+ * all CPUs, as its last owner could write to a frame again through what a TLB still holds; frames
+ * freed later wait for the next pass. One CPU at a time does it: several would wait for each other.
+ */
+#define SCRUB_LOOK   64u /* frames looked at for one that needs it, at a time */
+#define SCRUB_PERIOD MILLISECS(100)
+
+static uint64_t freed_from, freed_to; /* where frames were freed; under heap_lock */
+static bool is_scrubbing;             /* taken by the CPU that does */
+static uint64_t pass_at, pass_end;    /* what is left of this pass, and what follow belong to it */
+static uint32_t pass_stamp;
+static s_time_t pass_began;
+
+static bool is_free(uint64_t mfn)
+{
+    for (unsigned int order = 0; order <= HEAP_MAX_ORDER; order++) {
+        const struct page_info *head = frame_table + (mfn >> order << order);
+
+        if (head->flags & PGF_FREE)
+            return mfn < page_to_mfn(head).n + (1ul << head->order);
+    }
+    return false;
+}
+
+static void scrub_want(uint64_t mfn, uint64_t n)
+{
+    freed_from = freed_to ? MIN(freed_from, mfn) : mfn;
+    freed_to = MAX(freed_to, mfn + n);
+}
+
+static bool pass_begin(void)
+{
+    s_time_t now = time_now();
+
+    if (!READ_ONCE(freed_to) || (pass_began && now - pass_began < SCRUB_PERIOD))
+        return false;
+    pass_began = now;
+    spin_lock(&heap_lock);
+    pass_at = freed_from;
+    pass_end = freed_to;
+    freed_from = freed_to = 0;
+    spin_unlock(&heap_lock);
+    pass_stamp = tlb_stamp();
+    tlb_flush_since(&cpu_online_map, pass_stamp);
+    return true;
+}
+
+/* Whether all CPUs have flushed since the frame was freed. */
+static bool is_forgotten(const struct page_info *pg)
+{
+    return !(pg->type & FREED_STAMPED) || (int32_t)(pass_stamp - (uint32_t)pg->type) >= 0;
+}
+
+static void pass_go_on(void)
+{
+    spin_lock(&heap_lock);
+    for (unsigned int i = 0; i < SCRUB_LOOK && pass_at < pass_end; i++) {
+        uint64_t mfn = pass_at++;
+        struct page_info *pg = frame_table + mfn;
+
+        if ((pg->flags & PGF_CLEAN) || !is_free(mfn) || !is_forgotten(pg))
+            continue;
+        pg->type = 0;
+        memset(page_to_virt(pg), 0, PAGE_SIZE);
+        pg->flags |= PGF_CLEAN;
+        break;
+    }
+    spin_unlock(&heap_lock);
+}
+
+bool heap_scrub_step(void)
+{
+    bool has_work;
+
+    if ((pass_at >= pass_end && !READ_ONCE(freed_to)) ||
+        __atomic_exchange_n(&is_scrubbing, true, __ATOMIC_ACQUIRE))
+        return false;
+    has_work = pass_at < pass_end || pass_begin();
+    if (has_work)
+        pass_go_on();
+    __atomic_store_n(&is_scrubbing, false, __ATOMIC_RELEASE);
+    return has_work;
+}
+
 void heap_free_pages(struct page_info *pg, unsigned int order)
 {
     uint64_t mfn = page_to_mfn(pg).n;
@@ -189,6 +278,7 @@ void heap_free_pages(struct page_info *pg, unsigned int order)
     spin_lock(&heap_lock);
     n_free += 1ul << order;
     nodes[node].n_free += 1ul << order;
+    scrub_want(mfn, 1ul << order);
     for (uint64_t i = 0; i < 1ul << order; i++) {
         struct page_info *frame = frame_table + mfn + i;
 
@@ -286,11 +376,9 @@ static unsigned int size_order(size_t size)
 
 void *mm_alloc_pages(unsigned int order)
 {
-    struct page_info *pg = heap_alloc_pages(order, 0);
-    if (!pg)
-        return NULL;
-    memset(page_to_virt(pg), 0, PAGE_SIZE << order);
-    return page_to_virt(pg);
+    struct page_info *pg = heap_alloc_pages(order, HEAP_ZERO);
+
+    return pg ? page_to_virt(pg) : NULL;
 }
 
 void mm_free_pages(void *p, unsigned int order)

@@ -45,9 +45,13 @@ static void load_debug_registers(const struct arch_vcpu *a)
 static void noreturn idle_loop(void)
 {
     for (;;) {
-        if (!softirq_is_pending())
-            __asm__ volatile("sti; hlt; cli" ::
-                                 : "memory"); /* sti takes effect after hlt: no wake is lost */
+        if (!softirq_is_pending()) {
+            if (heap_scrub_step())
+                cpu_irq_window();
+            else
+                __asm__ volatile("sti; hlt; cli" ::
+                                     : "memory"); /* sti takes effect after hlt: no wake is lost */
+        }
         if (softirq_is_pending())
             softirq_run();
     }
