@@ -43,27 +43,27 @@ int link_file_path(const char *descriptor, const char *name, char out[LINK_PATH_
 /* Takes "x/.." and "." out of a path, in place; false when it climbs above its root. */
 static bool normalize(char *path)
 {
-    char *out = path, *in = path;
-    const char *end = path + strlen(path); /* `out` may write over the NUL there */
+    size_t used = 0;
 
-    while (in < end) {
+    for (const char *in = path; *in != '\0';) {
         size_t length = strcspn(in, "/");
+        const char *next = in + length + (in[length] == '/');
 
         if (length == 2 && in[0] == '.' && in[1] == '.') {
-            if (out == path)
+            if (used == 0)
                 return false;
-            for (out--; out > path && out[-1] != '/'; out--)
+            while (used > 0 && path[--used] != '/')
                 ;
         } else if (length > 0 && !(length == 1 && in[0] == '.')) {
-            memmove(out, in, length);
-            out += length;
-            *out++ = '/';
+            /* What is kept is never longer than what was read: `in` stays ahead of `used`. */
+            if (used > 0)
+                path[used++] = '/';
+            memmove(path + used, in, length);
+            used += length;
         }
-        in += length + 1;
+        in = next;
     }
-    if (out > path)
-        out--;
-    *out = '\0';
+    path[used] = '\0';
     return true;
 }
 

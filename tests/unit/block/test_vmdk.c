@@ -2,6 +2,8 @@
 /* VMDK: descriptors written and parsed, and every way of being wrong; qemu-img's disks read. */
 #include "block/disk.h"
 #include "block/vmdk/descriptor.h"
+#include "block/vmdk/encoding.h"
+#include "block/vmdk/link.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -190,12 +192,84 @@ static void test_refusals(void **state)
     unlink(path);
 }
 
+/* Where a parent may lie, on a volume and on this host. */
+static void test_parent_paths(void **state)
+{
+    static const struct {
+        bool closed_root;
+        const char *child, *hint, *path; /* path NULL: refused */
+    } cases[] = {
+        {true, "vm/s.vmdk", "base.vmdk", "vm/base.vmdk"},
+        {true, "s.vmdk", "base.vmdk", "base.vmdk"},
+        {true, "vm/s.vmdk", "../gold/base.vmdk", "gold/base.vmdk"},
+        {true, "vm/s.vmdk", "/vmfs/volumes/4e0b-12/gold/base.vmdk", "gold/base.vmdk"},
+        {true, "vm/s.vmdk", "../../base.vmdk", NULL},
+        {true, "vm/s.vmdk", "", NULL},
+        {false, "/d/vm/s.vmdk", "base.vmdk", "/d/vm/base.vmdk"},
+        {false, "/d/vm/s.vmdk", "/d/vm/base.vmdk", "/d/vm/base.vmdk"},
+        {false, "/d/vm/s.vmdk", "/etc/passwd", NULL},
+        {false, "/d/vm/s.vmdk", "../base.vmdk", NULL},
+    };
+    struct link *link = calloc(1, sizeof(*link));
+    struct store store = {0};
+    char path[LINK_PATH_MAX];
+
+    (void)state;
+    link->store = &store;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int rc;
+
+        store.closed_root = cases[i].closed_root;
+        strcpy(link->path, cases[i].child);
+        strcpy(link->descriptor.parent_hint, cases[i].hint);
+        rc = link_parent_path(link, path);
+        if (cases[i].path == NULL)
+            assert_true(rc < 0);
+        else
+            assert_string_equal(path, cases[i].path);
+    }
+    free(link);
+}
+
+static void test_encodings(void **state)
+{
+    static const struct {
+        const char *encoding, *encoded, *utf8;
+    } cases[] = {
+        {"windows-1252",
+         "Pr\xFC"
+         "fung \x80.vmdk",
+         "Pr\xC3\xBC"
+         "fung \xE2\x82\xAC.vmdk"},
+        {"ISO-8859-1", "\xE9t\xE9.vmdk", "\xC3\xA9t\xC3\xA9.vmdk"},
+        {"UTF-8", "\xC3\xA9.vmdk", "\xC3\xA9.vmdk"},
+        {"Shift_JIS", "\x83\x66.vmdk", "\xE3\x83\x87.vmdk"},
+        {"GBK", "\xB4\xC5.vmdk", "\xE7\xA3\x81.vmdk"},
+    };
+    char out[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(encoding_to_utf8(cases[i].encoding, cases[i].encoded, out, sizeof(out)),
+                         0);
+        assert_string_equal(out, cases[i].utf8);
+        assert_int_equal(encoding_from_utf8(cases[i].encoding, cases[i].utf8, out, sizeof(out)), 0);
+        assert_string_equal(out, cases[i].encoded);
+    }
+    assert_true(encoding_to_utf8("UTF-8", "\xFC.vmdk", out, sizeof(out)) < 0);
+    assert_true(encoding_from_utf8("windows-1252", "\xE7\xA3\x81", out, sizeof(out)) < 0);
+    assert_true(encoding_to_utf8("Klingon", "\xFC", out, sizeof(out)) < 0);
+    assert_true(encoding_to_utf8("windows-1252", "\xFC\xFC\xFC", out, 4) < 0);
+    assert_int_equal(encoding_to_utf8("Klingon", "plain.vmdk", out, sizeof(out)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),           cmocka_unit_test(test_parse_wrong),
         cmocka_unit_test(test_write_and_parse), cmocka_unit_test(test_qemu_images),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_parent_paths),
+        cmocka_unit_test(test_encodings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
