@@ -12,5 +12,6 @@ int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int command_scan(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_start(int argc, char **argv);
+int command_import(int argc, char **argv);
 
 #endif

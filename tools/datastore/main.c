@@ -17,6 +17,8 @@ static const char usage[] =
     "        what cannot be carried over is listed in it\n"
     "  start [OPTIONS] \"[label] dir/x.vmx\"\n"
     "        the same, and then xl create\n"
+    "  import FILE.ova|FILE.ovf \"[label] folder\"\n"
+    "        copy a package's disks into a new folder of a volume, and write a VMX for them\n"
     "\n"
     "    -o, --output DIRECTORY      where they go: /var/lib/corbel/machines/NAME\n"
     "    -k, --kernel FILE           this kernel instead of the disk's\n"
@@ -42,7 +44,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *word;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"scan", command_scan}, {"config", command_config}, {"start", command_start}};
+    } commands[] = {{"scan", command_scan},
+                    {"config", command_config},
+                    {"start", command_start},
+                    {"import", command_import}};
 
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         fputs(usage, stdout);
