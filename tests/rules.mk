@@ -12,6 +12,7 @@ test-lint:
 	@$(RUN_TESTS) lint
 test-unit: $$(UNIT_TESTS)
 	@$(RUN_TESTS) unit
+## test-fuzz: every fuzzer for FUZZ_SECONDS=30 from FUZZ_SEED=1 (0: a new seed)
 test-fuzz: $$(FUZZERS)
 	@$(RUN_TESTS) fuzz
 test-guests test-boot test-system: test-%: $$(ALL) $$(TEST_PROGRAMS) guest-tests iso demo-volume

@@ -27,6 +27,24 @@ static bool area_holds(const struct se_area *area, uint64_t bytes)
            bytes <= area->size * VMDK_SECTOR;
 }
 
+/* Whether no two areas of the file share a sector. */
+static bool areas_apart(const struct se_header *h)
+{
+    const struct se_area areas[] = {
+        {0, 1},    h->volatile_header, h->journal_header, h->journal, h->directory,
+        h->tables, h->bitmap,          h->backmap,        h->grains,
+    };
+    const size_t count = sizeof(areas) / sizeof(areas[0]);
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = i + 1; j < count; j++)
+            if (areas[i].size > 0 && areas[j].size > 0 &&
+                areas[i].offset < areas[j].offset + areas[j].size &&
+                areas[j].offset < areas[i].offset + areas[i].size)
+                return false;
+    return true;
+}
+
 /* NULL, or what is wrong with a header; `code` says whether it is broken or only unknown. */
 static const char *header_fault(const struct se_header *h, int *code)
 {
@@ -46,7 +64,7 @@ static const char *header_fault(const struct se_header *h, int *code)
     grains = (h->capacity * VMDK_SECTOR + SE_GRAIN - 1) / SE_GRAIN;
     tables = (grains + SE_TABLE_ENTRIES - 1) / SE_TABLE_ENTRIES;
     if (h->volatile_header.offset == 0 || h->volatile_header.offset > 1u << 30 ||
-        h->volatile_header.size == 0)
+        h->volatile_header.size == 0 || h->volatile_header.size > 1u << 30)
         return "the volatile header is out of range";
     if (!area_holds(&h->directory, tables * sizeof(uint64_t)))
         return "the grain directory is too small or out of range";
@@ -59,6 +77,11 @@ static const char *header_fault(const struct se_header *h, int *code)
         return "the free bitmap is too small or out of range";
     if (!area_holds(&h->backmap, grains * sizeof(uint64_t)))
         return "the backmap is too small or out of range";
+    if (h->journal_header.offset >= 1ull << 50 || h->journal_header.size >= 1ull << 50 ||
+        h->journal.offset >= 1ull << 50 || h->journal.size >= 1ull << 50)
+        return "the journal is out of range";
+    if (!areas_apart(h))
+        return "two of its areas overlap";
     return NULL;
 }
 

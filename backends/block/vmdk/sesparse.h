@@ -76,6 +76,7 @@ struct se_extent {
     struct tables *tables;
     uint64_t next; /* grain of the file to try first */
     uint64_t end;  /* bytes of the file that are in use */
+    bool counted;  /* no table of the directory lies behind state.next_table */
 };
 
 static inline struct se_extent *se_of(struct extent *extent)

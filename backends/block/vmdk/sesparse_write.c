@@ -60,13 +60,40 @@ static int take_grain(struct se_extent *se, uint64_t grain, uint64_t held)
     return rc;
 }
 
+/*
+ * Whether every table in use is counted, so that the next one may be cleared. The directory is read
+ * once, before the first new table.
+ */
+static int count_tables(struct se_extent *se)
+{
+    uint64_t covered = (uint64_t)SE_TABLE_ENTRIES * SE_GRAIN, number;
+    uint64_t most = (se->extent.size + covered - 1) / covered;
+
+    for (uint64_t table = 0; table < most && !se->counted; table++) {
+        int rc = se_table_at(se, table, &number);
+
+        if (rc != 0)
+            return rc;
+        if (number != 0 &&
+            (number - se_at(&se->header.tables)) / (SE_TABLE_SECTORS * VMDK_SECTOR) >=
+                se->state.next_table)
+            return extent_fail(&se->extent, -EINVAL,
+                               "grain table %llu is in use, but not counted: copy the disk",
+                               (unsigned long long)table);
+    }
+    se->counted = true;
+    return 0;
+}
+
 /* Gives a range of the disk its table; the volatile header counts it before the directory has it.
  */
 static int make_table(struct se_extent *se, uint64_t table, uint64_t *out)
 {
     uint64_t number = se->state.next_table;
-    int rc;
+    int rc = count_tables(se);
 
+    if (rc != 0)
+        return rc;
     if (number >= se->header.tables.size / SE_TABLE_SECTORS)
         return extent_fail(&se->extent, -ENOSPC, "every grain table is in use");
     *out = se_at(&se->header.tables) + number * SE_TABLE_SECTORS * VMDK_SECTOR;
