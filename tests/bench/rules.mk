@@ -37,3 +37,7 @@ $(B)/bench/vmfsbench: tests/bench/vmfs/vmfsbench.c $(VMFS_SRC) backends/block/bd
 ## bench-vmfs: the vmfs library beside the raw file and vmfs-fuse, natively
 bench-vmfs: $$(ALL) $(B)/bench/vmfsbench
 	@B=$(B) tests/bench/vmfs/run
+.PHONY: bench-mount
+## bench-mount: vmfs-mount beside vmfs-fuse and the image itself, natively
+bench-mount: $$(ALL)
+	@B=$(B) tests/bench/vmfs/mount

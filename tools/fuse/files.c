@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Open files: one per file of the volume, however often it is open. */
+#include "loop.h"
 #include "mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* Below this, copying data is cheaper than a pipe. */
-#define SPLICE_MIN 65536u
+#define SPLICE_MIN   32768u
+#define MEMORY_ALIGN 4096u /* of what is read from a disk */
 
 struct open_file {
     struct open_file *next;
@@ -94,10 +98,14 @@ static int open_locked(struct mount *mount, const char *path, struct fuse_file_i
     file = find(mount, stat.address);
     if (file == NULL) {
         rc = vmfs_file_open(volume, path, writes ? VMFS_SHARE_EXCLUSIVE : VMFS_SHARE_NONE, &vmfs);
+        if (rc == 0 && (info->flags & O_TRUNC) && (rc = vmfs_file_truncate(vmfs, 0)) != 0)
+            vmfs_file_close(vmfs);
         return rc != 0 ? rc : enter(mount, info, stat.address, vmfs, writes);
     }
     if (writes && !file->is_locked)
         rc = lock_open(mount, file, path);
+    if (rc == 0 && (info->flags & O_TRUNC))
+        rc = vmfs_file_truncate(file->file, 0);
     if (rc == 0) {
         file->users++;
         info->fh = (uintptr_t)file;
@@ -108,11 +116,12 @@ static int open_locked(struct mount *mount, const char *path, struct fuse_file_i
 static int on_open(const char *path, struct fuse_file_info *info)
 {
     struct mount *mount = mount_current();
+    bool writes = (info->flags & O_ACCMODE) != O_RDONLY;
     int rc;
 
-    pthread_mutex_lock(&mount->lock);
+    writes ? mount_lock_all(mount) : (void)pthread_mutex_lock(&mount->lock);
     rc = mount_failed(mount, path, open_locked(mount, path + strspn(path, "/"), info));
-    pthread_mutex_unlock(&mount->lock);
+    writes ? mount_unlock_all(mount) : (void)pthread_mutex_unlock(&mount->lock);
     return rc;
 }
 
@@ -126,6 +135,7 @@ static int on_create(const char *path, mode_t mode, struct fuse_file_info *info)
     int rc;
 
     (void)mode;
+    loop_hand_on();
     pthread_mutex_lock(&mount->lock);
     rc = vmfs_file_create(volume, name, 0, VMFS_THIN, NULL, NULL, &vmfs);
     if (rc == 0 && (rc = vmfs_stat(volume, name, &stat)) != 0)
@@ -157,55 +167,115 @@ static int on_release(const char *path, struct fuse_file_info *info)
 
 /* ---- reading ---- */
 
-/*
- * Where all of a range lies in one piece of a device that the kernel can splice from; false where
- * it lies in several, or nowhere, or the device takes aligned transfers only.
- */
-static bool map_whole(struct open_file *file, uint64_t offset, size_t length,
-                      struct bdev_extent *extent)
+/* What is in the page cache is had at once; for the rest another thread takes over the requests. */
+static int read_stored(const char *path, const struct bdev_extent *extent, void *buffer,
+                       size_t length)
 {
-    return vmfs_file_map(file->file, offset, length, extent) == 0 && extent->stored &&
-           extent->length >= length && extent->device->fd >= 0 && !extent->device->direct;
+    struct bdev *device = extent->device;
+    struct iovec piece = {buffer, length};
+    int rc;
+
+    if (device->fd >= 0 && !device->direct &&
+        preadv2(device->fd, &piece, 1, (off_t)extent->device_offset, RWF_NOWAIT) == (ssize_t)length)
+        return 0;
+    loop_hand_on();
+    rc = bdev_read(device, extent->device_offset, buffer, length);
+    if (rc != 0)
+        fprintf(stderr, "vmfs-mount: %s: %s: %s\n", path, device->name, strerror(-rc));
+    return rc;
 }
 
+/*
+ * Reads whole sectors into an aligned buffer, waiting for the device without the volume's lock. Of
+ * what has no blocks of its own (a resident file) only `length` bytes. Called with `places` held.
+ */
 static int read_copied(struct mount *mount, struct open_file *file, const char *path,
-                       uint64_t offset, struct fuse_buf *buf)
+                       uint64_t offset, char *buffer, size_t length)
 {
-    buf->mem = malloc(buf->size > 0 ? buf->size : 1);
-    if (buf->mem == NULL)
-        return -ENOMEM;
-    if (buf->size == 0)
+    size_t done = 0, piece;
+    int rc = 0;
+
+    while (rc == 0 && done < length) {
+        struct bdev_extent extent = {0};
+
+        pthread_mutex_lock(&mount->lock);
+        rc = vmfs_file_map(file->file, offset + done, length - done, &extent);
+        if (rc == -ENOTSUP) {
+            rc = vmfs_file_read(file->file, offset + done, buffer + done, length - done);
+            extent.length = length - done;
+        } else if (rc == 0 && !extent.stored) {
+            memset(buffer + done, 0, (size_t)extent.length);
+        }
+        rc = mount_failed(mount, path, rc);
+        pthread_mutex_unlock(&mount->lock);
+        piece = (size_t)extent.length;
+        if (rc == 0 && extent.stored)
+            rc = read_stored(path, &extent, buffer + done,
+                             (piece + BDEV_SECTOR - 1) / BDEV_SECTOR * BDEV_SECTOR);
+        done += piece;
+    }
+    return rc;
+}
+
+/*
+ * Where all of a range lies in one piece of a device that the kernel can splice from; false where
+ * it lies in several, or nowhere.
+ */
+static bool map_whole(struct mount *mount, struct open_file *file, uint64_t offset, size_t length,
+                      struct bdev_extent *extent)
+{
+    bool is_whole;
+
+    if (!mount->can_splice || length < SPLICE_MIN)
+        return false;
+    pthread_mutex_lock(&mount->lock);
+    is_whole = vmfs_file_map(file->file, offset, length, extent) == 0 && extent->stored &&
+               extent->length >= length;
+    pthread_mutex_unlock(&mount->lock);
+    return is_whole;
+}
+
+/* What a read is answered with: a place on a device, or memory. Called with `places` held. */
+static int answer(struct mount *mount, struct open_file *file, const char *path, uint64_t offset,
+                  struct fuse_buf *buf)
+{
+    struct bdev_extent extent;
+    uint64_t length;
+
+    pthread_mutex_lock(&mount->lock);
+    length = vmfs_file_length(file->file);
+    pthread_mutex_unlock(&mount->lock);
+    if (offset >= length)
+        buf->size = 0;
+    else if (length - offset < buf->size)
+        buf->size = (size_t)(length - offset);
+    if (buf->size >= SPLICE_MIN)
+        loop_hand_on();
+    if (map_whole(mount, file, offset, buf->size, &extent)) {
+        buf->flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+        buf->fd = extent.device->fd;
+        buf->pos = (off_t)extent.device_offset;
         return 0;
-    return mount_failed(mount, path, vmfs_file_read(file->file, offset, buf->mem, buf->size));
+    }
+    if (posix_memalign(&buf->mem, MEMORY_ALIGN, buf->size + BDEV_SECTOR) != 0)
+        return -ENOMEM;
+    return read_copied(mount, file, path, offset, buf->mem, buf->size);
 }
 
 static int on_read_buf(const char *path, struct fuse_bufvec **out, size_t size, off_t at,
                        struct fuse_file_info *info)
 {
     struct mount *mount = mount_current();
-    struct open_file *file = handle(info);
     struct fuse_bufvec *vector = malloc(sizeof(*vector));
-    struct bdev_extent extent;
-    uint64_t length, offset = (uint64_t)at;
-    int rc = 0;
+    int rc;
 
     if (vector == NULL)
         return -ENOMEM;
-    *vector = FUSE_BUFVEC_INIT(0);
+    *vector = FUSE_BUFVEC_INIT(size);
     *out = vector;
-    pthread_mutex_lock(&mount->lock);
-    length = vmfs_file_length(file->file);
-    if (offset < length)
-        vector->buf[0].size = length - offset < size ? (size_t)(length - offset) : size;
-    if (vector->buf[0].size >= SPLICE_MIN &&
-        map_whole(file, offset, vector->buf[0].size, &extent)) {
-        vector->buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-        vector->buf[0].fd = extent.device->fd;
-        vector->buf[0].pos = (off_t)extent.device_offset;
-    } else {
-        rc = read_copied(mount, file, path, offset, &vector->buf[0]);
-    }
-    pthread_mutex_unlock(&mount->lock);
+    pthread_rwlock_rdlock(&mount->places);
+    rc = answer(mount, handle(info), path, (uint64_t)at, &vector->buf[0]);
+    pthread_rwlock_unlock(&mount->places);
     return rc;
 }
 
@@ -226,6 +296,7 @@ static int on_write(const char *path, const char *data, size_t size, off_t at,
     struct open_file *file = handle(info);
     int rc;
 
+    loop_hand_on();
     pthread_mutex_lock(&mount->lock);
     rc = reach(file, (uint64_t)at + size);
     if (rc == 0)
@@ -233,6 +304,45 @@ static int on_write(const char *path, const char *data, size_t size, off_t at,
     rc = mount_failed(mount, path, rc);
     pthread_mutex_unlock(&mount->lock);
     return rc != 0 ? rc : (int)size;
+}
+
+/* Truncates a file that is open here, or opens it for as long as that takes. */
+static int truncate_locked(struct mount *mount, const char *path, uint64_t length)
+{
+    struct vmfs_volume *volume = mount->datastore.volume;
+    struct vmfs_stat stat;
+    struct vmfs_file *vmfs;
+    struct open_file *file;
+    int rc = vmfs_stat(volume, path, &stat);
+
+    if (rc != 0)
+        return rc;
+    file = find(mount, stat.address);
+    if (file != NULL && !file->is_locked)
+        rc = lock_open(mount, file, path);
+    if (file != NULL)
+        return rc != 0 ? rc : vmfs_file_truncate(file->file, length);
+    rc = vmfs_file_open(volume, path, VMFS_SHARE_EXCLUSIVE, &vmfs);
+    if (rc == 0) {
+        rc = vmfs_file_truncate(vmfs, length);
+        vmfs_file_close(vmfs);
+    }
+    return rc;
+}
+
+static int on_truncate(const char *path, off_t length, struct fuse_file_info *info)
+{
+    struct mount *mount = mount_current();
+    int rc;
+
+    mount_lock_all(mount);
+    if (info != NULL && handle(info)->is_locked)
+        rc = vmfs_file_truncate(handle(info)->file, (uint64_t)length);
+    else
+        rc = truncate_locked(mount, path + strspn(path, "/"), (uint64_t)length);
+    rc = mount_failed(mount, path, rc);
+    mount_unlock_all(mount);
+    return rc;
 }
 
 static int on_fsync(const char *path, int only_data, struct fuse_file_info *info)
@@ -244,6 +354,7 @@ static int on_fsync(const char *path, int only_data, struct fuse_file_info *info
     (void)info;
     if (!mount->is_writable)
         return 0;
+    loop_hand_on();
     pthread_mutex_lock(&mount->lock);
     rc = mount_failed(mount, path, vmfs_flush(mount->datastore.volume));
     pthread_mutex_unlock(&mount->lock);
@@ -263,6 +374,7 @@ void mount_file_operations(struct fuse_operations *operations)
     operations->release = on_release;
     operations->read_buf = on_read_buf;
     operations->write = on_write;
+    operations->truncate = on_truncate;
     operations->fsync = on_fsync;
     operations->flush = on_flush;
 }

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* vmfs-mount: shows a VMFS volume as a directory of this host, for reading or, asked, writing. */
+#include "loop.h"
 #include "mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_READ    1048576 /* bytes of one request: the most that Linux sends */
-#define TEXT_OF(x)  #x
-#define TEXT(macro) TEXT_OF(macro)
+#define MAX_REQUEST   1048576u /* bytes of data: the most that Linux sends */
+#define MAX_SPLICE    524288u  /* a pipe holds 1 MiB, and an answer is longer than its data */
+#define READ_AHEAD    4194304u
+#define ALONE_SECONDS 10 /* names and attributes hold so long where nobody else changes them */
 
 static const char usage[] =
     "Usage: vmfs-mount [OPTIONS] DEVICE... DIRECTORY\n"
@@ -24,6 +28,8 @@ static const char usage[] =
     "\n"
     "  -w, --write         allow changes; on a volume not made by Corbel only what is allocated\n"
     "                      already is overwritten\n"
+    "      --fill-foreign  also fill the holes of files on a volume not made by Corbel (with "
+    "--write)\n"
     "      --break-dead    take over from a host that died with the volume open (with --write)\n"
     "      --allow-other   other users may look too\n"
     "  -f, --foreground    stay in the foreground and say what fails\n"
@@ -45,6 +51,19 @@ int mount_failed(struct mount *mount, const char *path, int rc)
     if (rc != 0)
         fprintf(stderr, "vmfs-mount: %s: %s\n", path, vmfs_error(mount->datastore.volume));
     return rc;
+}
+
+void mount_lock_all(struct mount *mount)
+{
+    loop_hand_on();
+    pthread_rwlock_wrlock(&mount->places);
+    pthread_mutex_lock(&mount->lock);
+}
+
+void mount_unlock_all(struct mount *mount)
+{
+    pthread_mutex_unlock(&mount->lock);
+    pthread_rwlock_unlock(&mount->places);
 }
 
 static int complain(const char *text)
@@ -93,6 +112,44 @@ static void leave_terminal(int ready)
         close(ready);
 }
 
+static unsigned max_read(const struct mount *mount)
+{
+    return mount->can_splice ? MAX_SPLICE : MAX_REQUEST;
+}
+
+/* Splicing happens when no lock is held any more, so only where nothing moves. */
+static bool can_splice(const struct mount *mount)
+{
+    const struct datastore *datastore = &mount->datastore;
+
+    for (unsigned i = 0; i < datastore->device_count; i++)
+        if (datastore->devices[i]->fd < 0 || datastore->devices[i]->direct)
+            return false;
+    return !mount->is_writable;
+}
+
+/*
+ * Lets the kernel read ahead as far as pays here: it offers less, and only root may ask for more.
+ * The request that starts a session is not answered yet, so nothing may be asked of the mount.
+ */
+static void read_further_ahead(const struct mount *mount, struct fuse_conn_info *connection)
+{
+    struct statx root;
+    char path[64];
+    FILE *file;
+
+    if (statx(AT_FDCWD, mount->directory, AT_STATX_DONT_SYNC, STATX_TYPE, &root) != 0)
+        return;
+    snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", root.stx_dev_major,
+             root.stx_dev_minor);
+    file = fopen(path, "w");
+    if (file == NULL)
+        return;
+    if (fprintf(file, "%u\n", READ_AHEAD / 1024) > 0)
+        connection->max_readahead = READ_AHEAD;
+    fclose(file);
+}
+
 static void *on_start(struct fuse_conn_info *connection, struct fuse_config *config)
 {
     struct mount *mount = mount_current();
@@ -101,11 +158,16 @@ static void *on_start(struct fuse_conn_info *connection, struct fuse_config *con
     config->nullpath_ok = 0;
     /* Another host may change what lies below; contents are kept while length and time stay. */
     config->auto_cache = 1;
-    connection->want |= connection->capable & (FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
-                                               FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS);
-    connection->max_read = MAX_READ;
-    connection->max_write = MAX_READ;
-    connection->max_readahead = MAX_READ;
+    if (mount->is_writable && !vmfs_is_shared(mount->datastore.volume))
+        config->attr_timeout = config->entry_timeout = ALONE_SECONDS;
+    connection->want |= connection->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS);
+    /* Pages are not moved: that would take the image out of the page cache bit by bit. */
+    connection->want &= ~(unsigned)(FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+    if (mount->can_splice)
+        connection->want |= connection->capable & FUSE_CAP_SPLICE_WRITE;
+    connection->max_read = max_read(mount);
+    connection->max_write = MAX_REQUEST;
+    read_further_ahead(mount, connection);
     if (mount->ready >= 0)
         leave_terminal(mount->ready);
     return mount;
@@ -114,7 +176,6 @@ static void *on_start(struct fuse_conn_info *connection, struct fuse_config *con
 /* Handles requests until the directory is unmounted. */
 static int loop(struct mount *mount, struct fuse *fuse)
 {
-    struct fuse_loop_config config = {.clone_fd = 1, .max_idle_threads = 4};
     pthread_t heart;
     int rc;
 
@@ -122,7 +183,7 @@ static int loop(struct mount *mount, struct fuse *fuse)
         return complain("cannot start the thread that keeps the volume's lease");
     rc = fuse_set_signal_handlers(fuse_get_session(fuse));
     if (rc == 0) {
-        rc = fuse_loop_mt(fuse, &config);
+        rc = loop_run(fuse_get_session(fuse));
         fuse_remove_signal_handlers(fuse_get_session(fuse));
     }
     if (mount->is_writable)
@@ -134,13 +195,14 @@ static int loop(struct mount *mount, struct fuse *fuse)
 static int serve(struct mount *mount, const struct settings *settings, char *directory)
 {
     struct fuse_operations operations = {.init = on_start};
-    char *arguments[] = {"vmfs-mount", "-ofsname=vmfs,subtype=vmfs,max_read=" TEXT(MAX_READ),
-                         mount->is_writable ? "-orw" : "-oro",
+    char names[64];
+    char *arguments[] = {"vmfs-mount", names, mount->is_writable ? "-orw" : "-oro",
                          settings->allow_other ? "-oallow_other" : NULL, NULL};
     struct fuse_args args = FUSE_ARGS_INIT(settings->allow_other ? 4 : 3, arguments);
     struct fuse *fuse;
     int rc = 1;
 
+    snprintf(names, sizeof(names), "-ofsname=vmfs,subtype=vmfs,max_read=%u", max_read(mount));
     mount_name_operations(&operations);
     mount_file_operations(&operations);
     fuse = fuse_new(&args, &operations, sizeof(operations), mount);
@@ -155,14 +217,30 @@ static int serve(struct mount *mount, const struct settings *settings, char *dir
     return rc;
 }
 
+static void prepare(struct mount *mount)
+{
+    pthread_rwlockattr_t fair;
+
+    pthread_mutex_init(&mount->lock, NULL);
+    pthread_cond_init(&mount->end, NULL);
+    pthread_rwlockattr_init(&fair);
+    pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&mount->places, &fair);
+    /* Buffers are kept for the next request: new ones would be page faults, 256 for each 1 MiB. */
+    mallopt(M_MMAP_THRESHOLD, 16 * MAX_REQUEST);
+    mallopt(M_TRIM_THRESHOLD, 64 * MAX_REQUEST);
+    mallopt(M_ARENA_MAX, 1);
+}
+
 static int run(const struct settings *settings, char **words, int count, int ready)
 {
-    struct mount mount = {.is_writable = (settings->flags & VMFS_OPEN_WRITE) != 0, .ready = ready};
+    struct mount mount = {.is_writable = (settings->flags & VMFS_OPEN_WRITE) != 0,
+                          .directory = words[count - 1],
+                          .ready = ready};
     char error[STORE_ERROR_MAX];
     int rc;
 
-    pthread_mutex_init(&mount.lock, NULL);
-    pthread_cond_init(&mount.end, NULL);
+    prepare(&mount);
     if (settings->label != NULL)
         rc = datastore_find(settings->label, settings->flags, &mount.datastore, error);
     else
@@ -170,6 +248,7 @@ static int run(const struct settings *settings, char **words, int count, int rea
                                   &mount.datastore, error);
     if (rc != 0)
         return complain(error);
+    mount.can_splice = can_splice(&mount);
     rc = serve(&mount, settings, words[count - 1]);
     datastore_close(&mount.datastore);
     return rc;
@@ -195,13 +274,11 @@ static int run_behind(const struct settings *settings, char **words, int count)
 int main(int argc, char **argv)
 {
     enum { OPT_LABEL = 256, OPT_FILL, OPT_BREAK, OPT_OTHER, OPT_HELP };
-    static const struct option options[] = {{"label", required_argument, NULL, OPT_LABEL},
-                                            {"write", no_argument, NULL, 'w'},
-                                            {"break-dead", no_argument, NULL, OPT_BREAK},
-                                            {"allow-other", no_argument, NULL, OPT_OTHER},
-                                            {"foreground", no_argument, NULL, 'f'},
-                                            {"help", no_argument, NULL, OPT_HELP},
-                                            {0}};
+    static const struct option options[] = {
+        {"label", required_argument, NULL, OPT_LABEL}, {"write", no_argument, NULL, 'w'},
+        {"fill-foreign", no_argument, NULL, OPT_FILL}, {"break-dead", no_argument, NULL, OPT_BREAK},
+        {"allow-other", no_argument, NULL, OPT_OTHER}, {"foreground", no_argument, NULL, 'f'},
+        {"help", no_argument, NULL, OPT_HELP},         {0}};
     struct settings settings = {0};
     int letter;
 
@@ -212,6 +289,9 @@ int main(int argc, char **argv)
             break;
         case 'w':
             settings.flags |= VMFS_OPEN_WRITE;
+            break;
+        case OPT_FILL:
+            settings.flags |= VMFS_OPEN_FILL_FOREIGN;
             break;
         case OPT_BREAK:
             settings.flags |= VMFS_OPEN_BREAK_DEAD;

@@ -14,9 +14,12 @@ struct open_file;
 
 struct mount {
     struct datastore datastore;
-    pthread_mutex_t lock; /* guards the volume, which knows no threads, and `files` */
+    pthread_mutex_t lock;    /* guards the volume, which knows no threads, and `files` */
+    pthread_rwlock_t places; /* held to read data, and by who moves blocks; taken before `lock` */
     struct open_file *files;
+    const char *directory; /* where it is mounted */
     bool is_writable;
+    bool can_splice; /* file contents go from device to kernel without being copied here */
     bool is_ending;
     int ready;          /* told when the directory shows the volume; -1: nobody waits for that */
     pthread_cond_t end; /* signalled when is_ending is set */
@@ -30,6 +33,13 @@ struct mount *mount_current(void);
  * FUSE. Called with the lock held.
  */
 int mount_failed(struct mount *mount, const char *path, int rc);
+
+/*
+ * Taken where files may lose blocks or change what stands for them: waits for the reads under way,
+ * which hold no lock of the volume, and lets another thread take requests.
+ */
+void mount_lock_all(struct mount *mount);
+void mount_unlock_all(struct mount *mount);
 
 /* The operations on names (names.c) and on file contents (files.c), put into one table. */
 void mount_name_operations(struct fuse_operations *operations);

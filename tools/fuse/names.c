@@ -5,6 +5,7 @@
 #include "block/vmfs/ondisk.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -36,29 +37,37 @@ static void fill(struct stat *st, const struct vmfs_stat *from)
     st->st_mtime = st->st_atime = st->st_ctime = from->mtime_s;
 }
 
+/* As the file is now: one that is open here may have grown. */
+static void show(const struct mount *mount, struct stat *st, const struct vmfs_stat *from)
+{
+    uint64_t length;
+
+    fill(st, from);
+    if (mount_open_length(mount, from->address, &length))
+        st->st_size = (off_t)length;
+}
+
 static int on_getattr(const char *path, struct stat *st, struct fuse_file_info *info)
 {
     struct mount *mount = mount_current();
     struct vmfs_stat stat;
-    uint64_t length;
     int rc;
 
     (void)info;
     pthread_mutex_lock(&mount->lock);
     rc = vmfs_stat(mount->datastore.volume, inside(path), &stat);
-    if (rc == 0) {
-        fill(st, &stat);
-        if (mount_open_length(mount, stat.address, &length))
-            st->st_size = (off_t)length;
-    }
+    if (rc == 0)
+        show(mount, st, &stat);
     rc = rc == -ENOENT ? rc : mount_failed(mount, path, rc);
     pthread_mutex_unlock(&mount->lock);
     return rc;
 }
 
 struct reading {
+    const struct mount *mount;
     void *buffer;
     fuse_fill_dir_t put;
+    enum fuse_fill_dir_flags flags;
 };
 
 static int put_entry(void *context, const char *name, const struct vmfs_stat *stat)
@@ -66,20 +75,21 @@ static int put_entry(void *context, const char *name, const struct vmfs_stat *st
     const struct reading *reading = context;
     struct stat st;
 
-    fill(&st, stat);
-    return reading->put(reading->buffer, name, &st, 0, 0) != 0 ? 1 : 0;
+    show(reading->mount, &st, stat);
+    return reading->put(reading->buffer, name, &st, 0, reading->flags) != 0 ? 1 : 0;
 }
 
 static int on_readdir(const char *path, void *buffer, fuse_fill_dir_t put, off_t offset,
                       struct fuse_file_info *info, enum fuse_readdir_flags flags)
 {
-    struct reading reading = {buffer, put};
     struct mount *mount = mount_current();
+    struct reading reading = {mount, buffer, put, 0};
     int rc;
 
     (void)offset;
     (void)info;
-    (void)flags;
+    if (flags & FUSE_READDIR_PLUS)
+        reading.flags = FUSE_FILL_DIR_PLUS;
     put(buffer, ".", NULL, 0, 0);
     put(buffer, "..", NULL, 0, 0);
     pthread_mutex_lock(&mount->lock);
@@ -117,9 +127,9 @@ static int change(const char *path, int (*call)(struct vmfs_volume *volume, cons
     struct mount *mount = mount_current();
     int rc;
 
-    pthread_mutex_lock(&mount->lock);
+    mount_lock_all(mount);
     rc = mount_failed(mount, path, call(mount->datastore.volume, inside(path)));
-    pthread_mutex_unlock(&mount->lock);
+    mount_unlock_all(mount);
     return rc;
 }
 
@@ -144,14 +154,40 @@ static int on_rename(const char *from, const char *to, unsigned flags)
 
     if (flags != 0)
         return -EINVAL;
-    pthread_mutex_lock(&mount->lock);
+    mount_lock_all(mount);
     if (vmfs_stat(volume, inside(from), &stat) == 0 && mount_is_open(mount, stat.address))
         rc = -EBUSY;
     else if (vmfs_stat(volume, inside(to), &stat) == 0)
         rc = mount_failed(mount, to, vmfs_remove(volume, inside(to)));
     if (rc == 0)
         rc = mount_failed(mount, from, vmfs_rename(volume, inside(from), inside(to)));
+    mount_unlock_all(mount);
+    return rc;
+}
+
+static int on_symlink(const char *target, const char *path)
+{
+    struct mount *mount = mount_current();
+    int rc;
+
+    mount_lock_all(mount);
+    rc = mount_failed(mount, path, vmfs_symlink(mount->datastore.volume, target, inside(path)));
+    mount_unlock_all(mount);
+    return rc;
+}
+
+static int on_readlink(const char *path, char *buffer, size_t size)
+{
+    struct mount *mount = mount_current();
+    char target[VMFS_LINK_MAX];
+    int rc;
+
+    pthread_mutex_lock(&mount->lock);
+    rc = vmfs_read_link(mount->datastore.volume, inside(path), target);
+    rc = mount_failed(mount, path, rc);
     pthread_mutex_unlock(&mount->lock);
+    if (rc == 0)
+        snprintf(buffer, size, "%s", target);
     return rc;
 }
 
@@ -164,4 +200,6 @@ void mount_name_operations(struct fuse_operations *operations)
     operations->unlink = on_remove;
     operations->rmdir = on_remove;
     operations->rename = on_rename;
+    operations->symlink = on_symlink;
+    operations->readlink = on_readlink;
 }
