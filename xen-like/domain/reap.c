@@ -17,11 +17,12 @@ static struct domain *dead; /* linked by next_dead */
 
 void domain_reap(struct domain *d)
 {
-    struct cpumask cpus = cpu_online_map;
+    struct cpumask cpus;
     unsigned int cpu;
 
-    d->unseen_by = cpus;
     spin_lock(&dead_lock);
+    cpus = cpu_online_map; /* one that goes off line looks once more after that */
+    d->unseen_by = cpus;
     d->next_dead = dead;
     dead = d;
     spin_unlock(&dead_lock);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * platform_op (<xen/platform.h>): the control domain's view of CPUs, firmware, clock and power.
- * What Corbel does not do (microcode, MTRRs, frequency and idle states, hot-plug, EFI's runtime
- * services) is refused with the errno Xen 4.17 gives where that feature is absent.
+ * What Corbel does not do (microcode, MTRRs, frequency and idle states, EFI's runtime services) is
+ * refused with the errno Xen 4.17 gives where that feature is absent.
  */
 #include "arch/acpi.h"
 #include "arch/cpu.h"
 #include "arch/power.h"
+#include "arch/smp.h"
 #include "arch/vcpu_areas.h"
 #include "control/control.h"
 #include "domain.h"
@@ -22,10 +23,13 @@
 #define RESOURCE_ENTRIES_MAX 3
 #define MSR_TSC              0x10
 
-/* CPUs firmware lists; only the first runs. */
-static uint32_t cpu_count(void)
+/* Firmware's own number of a CPU, by its APIC's. */
+static uint32_t acpi_id(uint32_t apic_id)
 {
-    return MAX(acpi.n_cpus, 1u);
+    for (unsigned int i = 0; i < acpi.n_cpus; i++)
+        if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id == apic_id)
+            return acpi.cpu[i].acpi_id;
+    return 0;
 }
 
 static int op_settime(uint64_t seconds, uint32_t nanoseconds, uint64_t system_time)
@@ -148,14 +152,14 @@ static int op_get_cpuinfo(xen_platform_op_t *op)
     xenpf_pcpuinfo_t *info = &op->u.pcpu_info;
     uint32_t cpu = info->xen_cpuid;
 
-    info->max_present = cpu_count() - 1;
-    if (cpu >= cpu_count()) {
+    info->max_present = smp_cpu_count() - 1;
+    if (cpu >= smp_cpu_count()) {
         info->flags = XEN_PCPU_FLAGS_INVALID;
         return 0;
     }
-    info->apic_id = acpi.cpu[cpu].apic_id;
-    info->acpi_id = acpi.cpu[cpu].acpi_id;
-    info->flags = cpu == 0 ? XEN_PCPU_FLAGS_ONLINE : 0;
+    info->apic_id = smp_apic_id(cpu);
+    info->acpi_id = acpi_id(info->apic_id);
+    info->flags = cpumask_test(&cpu_online_map, cpu) ? XEN_PCPU_FLAGS_ONLINE : 0;
     return 0;
 }
 
@@ -165,10 +169,10 @@ static int op_get_cpu_version(xen_platform_op_t *op)
     struct cpuid_regs vendor = cpu_cpuid(0, 0);
     uint32_t eax = cpu_cpuid(1, 0).a;
 
-    version->max_present = cpu_count() - 1;
+    version->max_present = smp_cpu_count() - 1;
     memset(version->vendor_id, 0, sizeof(version->vendor_id));
     version->family = version->model = version->stepping = 0;
-    if (version->xen_cpuid != 0)
+    if (!cpumask_test(&cpu_online_map, version->xen_cpuid))
         return 0; /* not running: nothing is known of it */
     memcpy(version->vendor_id, &vendor.b, 4);
     memcpy(version->vendor_id + 4, &vendor.d, 4);
@@ -187,15 +191,20 @@ static int op_cpu_online(xen_platform_op_t *op)
 {
     uint32_t cpu = op->u.cpu_ol.cpuid;
 
-    return cpu >= cpu_count() ? -EINVAL : cpu == 0 ? 0 : -EOPNOTSUPP;
+    if (cpu >= smp_cpu_count())
+        return -EINVAL;
+    return cpumask_test(&cpu_online_map, cpu) ? 0 : cpu_online(cpu);
 }
 
 static int op_cpu_offline(xen_platform_op_t *op)
 {
     uint32_t cpu = op->u.cpu_ol.cpuid;
 
-    /* The boot CPU cannot go; the others are off already. */
-    return cpu == 0 ? -EOPNOTSUPP : cpu >= cpu_count() ? -EINVAL : 0;
+    if (cpu == 0) /* it stays */
+        return -EOPNOTSUPP;
+    if (cpu >= smp_cpu_count())
+        return -EINVAL;
+    return cpumask_test(&cpu_online_map, cpu) ? cpu_offline(cpu) : 0;
 }
 
 static int op_mem_hotadd(xen_platform_op_t *op)
@@ -249,7 +258,7 @@ static int op_resource(xen_platform_op_t *op)
         return -EINVAL;
     if (copy_from_guest(entries, r->entries, r->nr_entries))
         return -EFAULT;
-    if (r->cpu != 0)
+    if (!cpumask_test(&cpu_online_map, r->cpu))
         return -ENODEV;
     for (; done < r->nr_entries; done++) {
         int rc = resource_access(&entries[done]);
@@ -330,7 +339,8 @@ int64_t hc_platform_op(HC_ARGS)
     int rc = calls[op.cmd].fn(&op);
 
     control_end();
-
+    if (rc == -ERESTART_HYPERCALL)
+        return hypercall_restart(__HYPERVISOR_platform_op, a1, a2, a3, a4, a5);
     if (rc >= 0 && calls[op.cmd].has_results && guest_write(a1, &op, sizeof(op)))
         rc = -EFAULT;
     return rc;

@@ -12,7 +12,7 @@ static int (*const sysctls[])(struct xen_sysctl *op) = {
     SYSCTL(debug_keys),  SYSCTL(availheap),      SYSCTL(cputopoinfo),
     SYSCTL(numainfo),    SYSCTL(cpupool_op),     SYSCTL(get_cpu_levelling_caps),
     SYSCTL(pcitopoinfo), SYSCTL(get_cpu_policy), SYSCTL(get_cpu_featureset),
-    SYSCTL(getcpuinfo),  SYSCTL(scheduler_op),
+    SYSCTL(getcpuinfo),  SYSCTL(scheduler_op),   SYSCTL(cpu_hotplug),
 };
 
 #define REFUSED(name, error, why) [XEN_SYSCTL_##name] = (error)
@@ -48,6 +48,8 @@ int64_t hc_sysctl(HC_ARGS)
         return hypercall_wait(__HYPERVISOR_sysctl, a1, a2, a3, a4, a5);
     rc = sysctls[op.cmd](&op);
     control_end();
+    if (rc == -ERESTART_HYPERCALL)
+        return hypercall_restart(__HYPERVISOR_sysctl, a1, a2, a3, a4, a5);
     if (rc == 0 && guest_write(a1, &op, sizeof(op)))
         return -EFAULT;
     return rc;

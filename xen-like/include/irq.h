@@ -19,6 +19,8 @@
 void irq_dispatch(unsigned int vector);
 void irq_init(void); /* mask the PICs, set up LAPIC and IOAPICs found by ACPI */
 void irq_dump(void); /* console key */
+/* What is delivered to `cpu`, which goes off line, goes to the first CPU from now on. */
+void irq_leave_cpu(unsigned int cpu);
 /* A handler of the hypervisor's own for an ISA IRQ (the serial line). */
 int irq_request_isa(unsigned int isa_irq, unsigned int vector, void (*fn)(void *), void *data);
 

@@ -86,8 +86,6 @@ void sched_cap_changed(struct domain *d);
  * `hard`.
  */
 int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft);
-/* A CPU came or went (cpu_online_map). */
-void sched_cpus_changed(void);
 
 /* --- CPU pools (pool.c) --- */
 #define SCHED_POOL_ANY (~0u) /* as a pool or a CPU: choose one */
@@ -99,6 +97,15 @@ struct sched_pool {
 void sched_pools_init(void);
 /* A CPU just started joins pool 0. */
 void sched_pool_add_new(unsigned int cpu);
+/*
+ * Takes `cpu` from its pool, whose number is left in *pool (POOL_NONE: it is in none): its vCPUs
+ * move away, and have done so when sched_cpu_is_empty. -EBUSY: the last of a pool with domains.
+ */
+int sched_cpu_leave(unsigned int cpu, unsigned int *pool);
+/* `cpu`, which runs, joins `pool`, or that of the other threads of its core where they share. */
+void sched_cpu_join(unsigned int cpu, unsigned int pool);
+/* Whether it idles and nobody waits there. */
+bool sched_cpu_is_empty(unsigned int cpu);
 /* By number, or the next higher one; NULL when there is none. */
 const struct sched_pool *sched_pool_find(unsigned int id, bool or_next, unsigned int *found);
 unsigned int sched_pool_count_domains(unsigned int id);

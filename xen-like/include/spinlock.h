@@ -24,7 +24,8 @@ enum lock_rank {
     RANK_PAUSE = 67,       /* a domain's pause counts */
     RANK_WATCHDOG = 68,    /* a domain's watchdogs */
     RANK_SCHED = 70,       /* a run queue; one at a time */
-    RANK_TIMER = 80,       /* a CPU's timer queue; one at a time */
+    RANK_TIMER = 80,       /* a CPU's timer queue; one at a time, but */
+    RANK_TIMER_FIRST = 81, /* the first CPU's, which takes over from those that go off line */
     RANK_DOMAIN_LIST =
         85,             /* the list of all domains; a last reference may go under any lock above */
     RANK_DEAD = 86,     /* domains waiting to be freed */

@@ -25,6 +25,8 @@ void timer_stop(struct timer *t);
 void timer_stop_wait(struct timer *t);
 /* Runs what has expired and programs the hardware for the next; from the timer softirq. */
 void timer_softirq(void);
+/* Gives this CPU's timers, all of them, to the first CPU, whose softirq is to be raised then. */
+void timer_leave_cpu(void);
 /* Earliest expiry, STIME_MAX when none. */
 s_time_t timer_next(void);
 

@@ -52,14 +52,6 @@ static void reconsider_pool(unsigned int id)
             reconsider_domain(d);
 }
 
-void sched_cpus_changed(void)
-{
-    struct domain *d;
-
-    for_each_domain (d)
-        reconsider_domain(d);
-}
-
 int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft)
 {
     struct cpumask pool = cpumask_and(&pools[v->domain->pool].cpus, &cpu_online_map);
@@ -175,6 +167,8 @@ int sched_pool_add_cpu(unsigned int id, unsigned int cpu)
         group = cpus_with(cpu);
         for_each_cpu(c, &group)
         {
+            if (!cpumask_test(&cpu_online_map, c))
+                continue;
             sched_cpus[c]->pool = id;
             cpumask_set(&pools[id].cpus, c);
         }
@@ -217,6 +211,81 @@ int sched_pool_remove_cpu(unsigned int id, unsigned int cpu)
     if (!rc)
         reconsider_pool(id);
     return rc;
+}
+
+/* Says which vCPUs wanted `cpu` and have no other CPU of theirs in the pool. They keep the wish. */
+static void tell_affinities(unsigned int id, unsigned int cpu)
+{
+    struct domain *d;
+    struct vcpu *v;
+
+    for_each_domain (d)
+        if (d->pool == id)
+            for_each_vcpu (d, v) {
+                struct cpumask left = cpumask_and(&v->hard_affinity, &pools[id].cpus);
+
+                if (cpumask_test(&v->hard_affinity, cpu) && cpumask_empty(&left))
+                    printk(LOG_WARN, "d%uv%u has no CPU of its affinity left: any of its pool's\n",
+                           d->id, v->id);
+            }
+}
+
+int sched_cpu_leave(unsigned int cpu, unsigned int *pool)
+{
+    unsigned int id = sched_cpus[cpu]->pool;
+    struct cpumask left;
+    int rc = 0;
+
+    *pool = id;
+    if (id == POOL_NONE)
+        return 0;
+    spin_lock(&pool_lock);
+    left = cpumask_and(&pools[id].cpus, &cpu_online_map);
+    cpumask_clear(&left, cpu);
+    if (cpumask_empty(&left) && sched_pool_count_domains(id)) {
+        rc = -EBUSY; /* its domains would have no CPU */
+    } else {
+        sched_cpus[cpu]->pool = POOL_NONE;
+        cpumask_clear(&pools[id].cpus, cpu);
+    }
+    spin_unlock(&pool_lock);
+    if (rc)
+        return rc;
+    tell_affinities(id, cpu);
+    reconsider_pool(id);
+    return 0;
+}
+
+void sched_cpu_join(unsigned int cpu, unsigned int pool)
+{
+    struct cpumask group = cpus_with(cpu);
+    unsigned int c;
+
+    spin_lock(&pool_lock);
+    for_each_cpu(c, &group)
+    {
+        if (c != cpu && cpumask_test(&cpu_online_map, c))
+            pool = sched_cpus[c]->pool;
+    }
+    sched_cpus[cpu]->pool = pool;
+    if (pool != POOL_NONE)
+        cpumask_set(&pools[pool].cpus, cpu);
+    spin_unlock(&pool_lock);
+    if (pool != POOL_NONE)
+        reconsider_pool(pool);
+}
+
+bool sched_cpu_is_empty(unsigned int cpu)
+{
+    struct sched_cpu *sc = sched_cpus[cpu];
+    struct cpumask others = cpumask_and(&sc->rq->cpus, &cpu_online_map);
+    bool is_empty;
+
+    cpumask_clear(&others, cpu);
+    spin_lock(&sc->rq->lock);
+    is_empty = sc->running->is_idle && (sc->rq->queue.n == 0 || !cpumask_empty(&others));
+    spin_unlock(&sc->rq->lock);
+    return is_empty;
 }
 
 int sched_pool_move_domain(struct domain *d, unsigned int id)

@@ -493,9 +493,14 @@ void schedule(void)
 void sched_context_saved(struct vcpu *v)
 {
     __atomic_store_n(&v->is_running, false, __ATOMIC_SEQ_CST);
-    /* Runnable, and not in our queue: it may not run here any more. */
-    if (unlikely(READ_ONCE(v->pause_flags) == 0 && !v->sched.is_queued))
+    if (unlikely(READ_ONCE(v->pause_flags)))
+        return;
+    /* Runnable, and not in our queue, or in it by a wake meanwhile: it may not run here any more.
+     */
+    if (unlikely(!v->sched.is_queued))
         sched_wake(v);
+    else if (unlikely(!may_run_on(v, v->cpu)))
+        sched_reconsider(v);
 }
 
 void sched_reconsider(struct vcpu *v)
@@ -537,5 +542,5 @@ uint64_t sched_vcpu_runtime(struct vcpu *v)
 
 uint64_t sched_cpu_idle_time(unsigned int cpu)
 {
-    return sched_cpus[cpu] ? sched_vcpu_runtime(&sched_cpus[cpu]->idle) : 0;
+    return cpumask_test(&cpu_online_map, cpu) ? sched_vcpu_runtime(&sched_cpus[cpu]->idle) : 0;
 }

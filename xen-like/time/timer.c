@@ -14,7 +14,8 @@ static struct timer_queue {
     struct rb_tree tree;
     struct timer *running; /* whose function the softirq is in */
 } __attribute__((aligned(64))) queues[CPU_MAX] = {
-    [0 ... CPU_MAX - 1] = {.lock = SPINLOCK_INIT(RANK_TIMER)},
+    [0] = {.lock = SPINLOCK_INIT(RANK_TIMER_FIRST)},
+    [1 ... CPU_MAX - 1] = {.lock = SPINLOCK_INIT(RANK_TIMER)},
 };
 
 static struct timer *node_timer(const struct rb_node *n)
@@ -132,4 +133,21 @@ s_time_t timer_next(void)
     s_time_t t = first_expiry(q);
     spin_unlock(&q->lock);
     return t;
+}
+
+void timer_leave_cpu(void)
+{
+    struct timer_queue *from = &queues[cpu_number()], *to = &queues[0];
+    struct rb_node *n;
+
+    spin_lock(&from->lock);
+    spin_lock(&to->lock);
+    while ((n = rb_first(&from->tree)) != NULL) {
+        rb_erase(&from->tree, n);
+        rb_insert(&to->tree, n, fires_before);
+        __atomic_store_n(&node_timer(n)->cpu, 0, __ATOMIC_RELEASE);
+    }
+    spin_unlock(&to->lock);
+    spin_unlock(&from->lock);
+    time_arm(STIME_MAX);
 }

@@ -12,10 +12,11 @@ struct cpu_info {
     struct counters *counters;
 };
 extern struct cpu_info fake_cpu;
+extern unsigned int fake_cpu_number;
 
 static inline unsigned int cpu_number(void)
 {
-    return 0;
+    return fake_cpu_number;
 }
 
 static inline struct cpu_info *cpu_info(void)

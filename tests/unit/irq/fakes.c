@@ -16,6 +16,7 @@
 #include "lib/bytes.h"
 
 static struct counters counters;
+unsigned int fake_cpu_number;
 struct cpu_info fake_cpu = {.counters = &counters};
 struct acpi_info acpi;
 struct fake_pin fake_pin[FAKE_GSIS];
@@ -90,7 +91,13 @@ bool ioapic_has_gsi(unsigned int gsi)
 void ioapic_route(unsigned int gsi, uint8_t vector, bool level, bool active_low, bool masked)
 {
     assert(gsi < FAKE_GSIS);
-    fake_pin[gsi] = (struct fake_pin){vector, level, active_low, masked};
+    fake_pin[gsi] = (struct fake_pin){vector, level, active_low, masked, apic_id()};
+}
+
+void ioapic_set_destination(unsigned int gsi, uint32_t apic_id)
+{
+    assert(gsi < FAKE_GSIS);
+    fake_pin[gsi].apic_id = apic_id;
 }
 
 void ioapic_set_mask(unsigned int gsi, bool masked)
@@ -103,9 +110,14 @@ void apic_init(void)
 {
 }
 
+uint32_t smp_apic_id(unsigned int cpu)
+{
+    return cpu + 5;
+}
+
 uint32_t apic_id(void)
 {
-    return 5;
+    return smp_apic_id(fake_cpu_number);
 }
 
 void apic_eoi(void)

@@ -13,6 +13,7 @@
 struct fake_pin {
     uint8_t vector;
     bool level, low, masked;
+    uint32_t apic_id;
 };
 extern struct fake_pin fake_pin[FAKE_GSIS];
 /* Configuration space of bus 0, device 3, function 0 (bdf 0x18); others are not there. */

@@ -225,6 +225,36 @@ static void test_msix(void **state)
     assert_int_equal(pirq_prepare_msix(FAKE_BDF), 0);
 }
 
+static void test_cpu_leaves(void **state)
+{
+    (void)state;
+    fake_cpu_number = 2;
+    int line = map_gsi(dom, 6);
+
+    assert_true(map_msi(FAKE_BDF, FAKE_TABLE_AT, 1) > 0);
+
+    assert_int_equal(pirq_bind(dom, (unsigned int)line, 4, false), 0);
+    fake_cpu_number = 1;
+    int other = map_msi(FAKE_BDF, FAKE_TABLE_AT, 2);
+
+    assert_int_equal(pirq_bind(dom, (unsigned int)other, 5, false), 0);
+    assert_int_equal(fake_pin[6].apic_id, 7);
+    assert_int_equal(fake_table[4], 0xfee07000);
+    assert_int_equal(fake_table[8], 0xfee06000);
+    irq_leave_cpu(2);
+    assert_int_equal(fake_pin[6].apic_id, 5);
+    assert_false(fake_pin[6].masked);
+    assert_int_equal(fake_table[4], 0xfee05000);
+    assert_int_equal(fake_table[7], 1); /* not bound: masked as before */
+    assert_int_equal(fake_table[8], 0xfee06000);
+    irq_leave_cpu(1);
+    assert_int_equal(fake_table[8], 0xfee05000);
+    assert_int_equal(fake_table[11], 0);
+    fake_cpu_number = 0;
+    irq_dispatch(fake_pin[6].vector);
+    assert_int_equal(fake_pending[4], 1);
+}
+
 static void test_msix_unreachable(void **state)
 {
     (void)state;
@@ -308,6 +338,7 @@ int main(void)
         TEST(test_shared_line_waits_for_all),
         TEST(test_msi),
         TEST(test_msix),
+        TEST(test_cpu_leaves),
         TEST(test_msix_unreachable),
         TEST(test_guest_cannot_write_messages),
         TEST(test_capability_list_in_a_circle),

@@ -79,8 +79,8 @@ void timer_stop(struct timer *t)
 void softirq_raise_on(unsigned int cpu, enum softirq s)
 {
     assert_int_equal(s, SOFTIRQ_SCHEDULE);
-    assert_true(cpumask_test(&cpu_online_map, cpu));
-    cpumask_set(&wants_schedule, cpu);
+    if (cpumask_test(&cpu_online_map, cpu)) /* one that is off line sleeps on */
+        cpumask_set(&wants_schedule, cpu);
 }
 
 void softirq_raise(enum softirq s)
@@ -309,6 +309,27 @@ static void settle(void)
             schedule();
     }
     machine_check();
+}
+
+bool machine_offline(unsigned int cpu)
+{
+    unsigned int pool;
+
+    if (!cpumask_test(&cpu_online_map, cpu) || sched_cpu_leave(cpu, &pool))
+        return false;
+    settle();
+    assert_true(sched_cpu_is_empty(cpu));
+    cpumask_clear(&cpu_online_map, cpu);
+    return true;
+}
+
+void machine_online(unsigned int cpu)
+{
+    if (cpumask_test(&cpu_online_map, cpu))
+        return;
+    cpumask_set(&cpu_online_map, cpu);
+    sched_cpu_join(cpu, 0);
+    settle();
 }
 
 /* The next thing that happens by itself, no later than `end`. */

@@ -34,6 +34,9 @@ void machine_set(struct domain *d, uint32_t weight, uint32_t cap, uint32_t reser
 void machine_block(struct vcpu *v, bool blocked);
 /* Makes `v` work for `work` ns and sleep for `sleep`, again and again, with some chance in both. */
 void machine_alternate(struct vcpu *v, s_time_t work, s_time_t sleep);
+/* Takes a CPU off line, when its pool can spare it; brings it back into pool 0. */
+bool machine_offline(unsigned int cpu);
+void machine_online(unsigned int cpu);
 void machine_run(s_time_t ns);
 /* Nanoseconds of CPU of the whole domain. */
 uint64_t machine_ran(const struct domain *d);

@@ -296,6 +296,35 @@ static void whole_cores_first(void **state)
     assert_int_equal(busy, 4);
 }
 
+static void cpus_come_and_go(void **state)
+{
+    (void)state;
+    machine_start(4, 1, 4);
+    for (unsigned int i = 0; i < 8; i++)
+        machine_block(machine_domain(1)->vcpu[0], false);
+    struct cpumask last = cpumask_of(3);
+    struct vcpu *pinned = machine_domains[0].vcpu[0];
+
+    sched_set_affinity(pinned, &last, NULL);
+    for (unsigned int round = 0; round < 20; round++) {
+        uint64_t before[8];
+
+        for (unsigned int cpu = 1; cpu < 4; cpu++)
+            assert_true(machine_offline(cpu));
+        assert_false(machine_offline(0)); /* the last of pool 0 */
+        for (unsigned int i = 0; i < 8; i++)
+            before[i] = machine_ran(&machine_domains[i]);
+        machine_run(SECONDS(1));
+        for (unsigned int i = 0; i < 8; i++) /* an eighth each, the pinned one too */
+            assert_in_range(machine_ran(&machine_domains[i]) - before[i], MILLISECS(115),
+                            MILLISECS(135));
+        for (unsigned int cpu = 1; cpu < 4; cpu++)
+            machine_online(cpu);
+        machine_run(MILLISECS(100));
+        assert_int_equal(pinned->cpu, 3); /* where it wants to be again */
+    }
+}
+
 static void pools_keep_to_themselves(void **state)
 {
     unsigned int pool = SCHED_POOL_ANY, other = SCHED_POOL_ANY;
@@ -371,7 +400,7 @@ static void random_life(unsigned int cpus, unsigned int threads, bool core, unsi
         unsigned int first = machine_random(cpus), pool = machine_random(3);
         struct cpumask mask = range(first, first + machine_random(cpus - first));
 
-        switch (machine_random(8)) {
+        switch (machine_random(10)) {
         case 0:
             sched_set_affinity(v, &mask, NULL);
             break;
@@ -393,6 +422,12 @@ static void random_life(unsigned int cpus, unsigned int threads, bool core, unsi
             break;
         case 6:
             sched_pool_move_domain(d, pool);
+            break;
+        case 7:
+            machine_offline(first);
+            break;
+        case 8:
+            machine_online(first);
             break;
         default:
             sched_pool_destroy(pool);
@@ -439,6 +474,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(those_freed_from_a_busy_cpu_share_at_once, start, stop),
         cmocka_unit_test_setup_teardown(soft_affinity_is_kept_while_there_is_room, start, stop),
         cmocka_unit_test_setup_teardown(whole_cores_first, start, stop),
+        cmocka_unit_test_setup_teardown(cpus_come_and_go, start, stop),
         cmocka_unit_test_setup_teardown(pools_keep_to_themselves, start, stop),
         cmocka_unit_test_setup_teardown(cores_run_one_domain_at_a_time, start, stop),
         cmocka_unit_test_setup_teardown(nothing_breaks_in_random_lives, start, stop),

@@ -102,6 +102,14 @@ void ioapic_route(unsigned int gsi, uint8_t vector, bool level, bool active_low,
                      (masked ? RTE_MASKED : 0));
 }
 
+void ioapic_set_destination(unsigned int gsi, uint32_t apic_id)
+{
+    const struct ioapic *io = ioapic_of_gsi(gsi);
+
+    /* One register: an edge would be lost while the pin is masked. */
+    ioapic_write(io, rte_register(io, gsi) + 1, apic_id << RTE_DEST_SHIFT);
+}
+
 void ioapic_set_mask(unsigned int gsi, bool masked)
 {
     const struct ioapic *io = ioapic_of_gsi(gsi);

@@ -73,6 +73,7 @@ int irq_request_isa(unsigned int isa_irq, unsigned int vector, void (*fn)(void *
         desc->data = data;
         desc->vector = (uint8_t)vector;
         desc->is_configured = true;
+        desc->cpu = cpu_number();
         vector_descs[vector] = desc;
         ioapic_route(desc->gsi, desc->vector, desc->is_level, desc->is_low, false);
     }
@@ -90,6 +91,7 @@ int irq_create_msi(struct pci_device *dev, enum irq_kind kind, unsigned int entr
     desc->kind = kind;
     desc->device = dev;
     desc->entry = entry;
+    desc->cpu = cpu_number();
     desc->vector = vector_alloc();
     int rc = desc->vector ? msi_enable(desc) : -ENOSPC;
 
@@ -123,6 +125,7 @@ static int irq_start(struct irq_desc *desc)
     if (!desc->vector)
         return -ENOSPC;
     vector_descs[desc->vector] = desc;
+    desc->cpu = cpu_number();
     ioapic_route(desc->gsi, desc->vector, desc->is_level, desc->is_low, false);
     return 0;
 }
@@ -198,6 +201,23 @@ static void irq_tell_guests(struct irq_desc *desc)
         n_stray++;
 }
 
+void irq_leave_cpu(unsigned int cpu)
+{
+    spin_lock(&irq_lock);
+    for (unsigned int v = 0; v < ARRAY_SIZE(vector_descs); v++) {
+        struct irq_desc *desc = vector_descs[v];
+
+        if (!desc || desc->cpu != cpu)
+            continue;
+        desc->cpu = 0;
+        if (desc->kind == IRQ_GSI)
+            ioapic_set_destination(desc->gsi, smp_apic_id(0));
+        else
+            msi_move(desc);
+    }
+    spin_unlock(&irq_lock);
+}
+
 static void irq_dispatch_device(unsigned int vector)
 {
     spin_lock(&irq_lock);
@@ -253,7 +273,8 @@ static void irq_dump_one(const struct irq_desc *desc)
         printk(LOG_INFO, " vector %#x: %s %02x:%02x.%x entry %u", desc->vector,
                desc->kind == IRQ_MSI ? "MSI" : "MSI-X", desc->device->bdf >> 8,
                desc->device->bdf >> 3 & 0x1f, desc->device->bdf & 7u, desc->entry);
-    printk(LOG_INFO, ", %lu times%s", desc->count, desc->handler ? ", the hypervisor's" : "");
+    printk(LOG_INFO, " to CPU %u, %lu times%s", desc->cpu, desc->count,
+           desc->handler ? ", the hypervisor's" : "");
     for (unsigned int i = 0; i < desc->n_guests; i++)
         printk(LOG_INFO, ", d%u port %u%s", desc->guest[i]->domain->id, desc->guest[i]->port,
                desc->guest[i]->awaits_eoi ? " (awaits EOI)" : "");

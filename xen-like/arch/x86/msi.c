@@ -3,6 +3,7 @@
 #include "arch/apic.h"
 #include "arch/cpu.h"
 #include "arch/pci.h"
+#include "arch/smp.h"
 #include "irq_desc.h"
 
 /* MSI capability: offsets from its start, by whether addresses have 64 bits. */
@@ -35,13 +36,18 @@
 #define MSI_APIC_ADDRESS    0xfee00000u
 #define MSI_APIC_DEST_SHIFT 12
 
+static uint32_t msi_address(const struct irq_desc *desc)
+{
+    return MSI_APIC_ADDRESS | smp_apic_id(desc->cpu) << MSI_APIC_DEST_SHIFT;
+}
+
 static void msi_write_message(const struct irq_desc *desc)
 {
     uint16_t bdf = desc->device->bdf;
     unsigned int cap = desc->device->msi_cap;
     bool is_64 = pci_read(bdf, cap + MSI_CONTROL, 2) & MSI_CONTROL_64BIT;
 
-    pci_write(bdf, cap + MSI_ADDRESS_LOW, 4, MSI_APIC_ADDRESS | apic_id() << MSI_APIC_DEST_SHIFT);
+    pci_write(bdf, cap + MSI_ADDRESS_LOW, 4, msi_address(desc));
     if (is_64)
         pci_write(bdf, cap + MSI_ADDRESS_HIGH, 4, 0);
     pci_write(bdf, cap + MSI_DATA(is_64), 2, desc->vector);
@@ -118,7 +124,7 @@ static void msix_write_message(const struct irq_desc *desc)
     volatile uint32_t *entry = msix_entry(desc);
 
     entry[3] |= MSIX_ENTRY_MASKED; /* the message may only change while masked */
-    entry[0] = MSI_APIC_ADDRESS | apic_id() << MSI_APIC_DEST_SHIFT;
+    entry[0] = msi_address(desc);
     entry[1] = 0;
     entry[2] = desc->vector;
 }
@@ -220,4 +226,17 @@ void msi_restore(struct irq_desc *desc, bool masked)
         msix_write_message(desc);
     }
     msi_set_mask(desc, masked);
+}
+
+void msi_move(struct irq_desc *desc)
+{
+    if (desc->kind == IRQ_MSI) {
+        /* One register of three: the message stays whole. */
+        pci_write(desc->device->bdf, desc->device->msi_cap + MSI_ADDRESS_LOW, 4, msi_address(desc));
+    } else if (msix_reachable(desc->device)) {
+        bool was_masked = msix_entry(desc)[3] & MSIX_ENTRY_MASKED;
+
+        msix_write_message(desc); /* masked, the function remembers what it has to say */
+        msi_set_mask(desc, was_masked);
+    }
 }

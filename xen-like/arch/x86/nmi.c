@@ -71,5 +71,6 @@ void machine_softirq(void)
 {
     report();
     mce_report();
+    cpu_leave_if_asked();
     watchdog_start();
 }

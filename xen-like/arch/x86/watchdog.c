@@ -70,6 +70,14 @@ void watchdog_start(void)
     timer_set(&mine->timer, time_now() + PERIOD);
 }
 
+void watchdog_stop(void)
+{
+    struct watch *mine = &watch[cpu_number()];
+
+    timer_stop(&mine->timer);
+    mine->timer.fn = NULL; /* it starts anew when the CPU comes back */
+}
+
 void watchdog_init(void)
 {
     unsigned int cpu, n = cpumask_count(&cpu_online_map);

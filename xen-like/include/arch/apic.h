@@ -39,6 +39,8 @@ unsigned int ioapic_gsi_limit(void); /* GSIs are below this */
 bool ioapic_has_gsi(unsigned int gsi);
 /* Programs the pin of `gsi`: fixed delivery of `vector` to this CPU. Pin must exist. */
 void ioapic_route(unsigned int gsi, uint8_t vector, bool level, bool active_low, bool masked);
+/* Sends what the pin delivers to another CPU, by APIC id; nothing is lost meanwhile. */
+void ioapic_set_destination(unsigned int gsi, uint32_t apic_id);
 void ioapic_set_mask(unsigned int gsi, bool masked);
 /*
  * Register `reg` of the I/O APIC at `base`, for a control domain that looks (PHYSDEVOP_apic_read).

@@ -29,6 +29,8 @@ void mce_report(void);
 void watchdog_init(void);
 /* From the softirq: starts this CPU's timer, once. */
 void watchdog_start(void);
+/* This CPU goes off line. */
+void watchdog_stop(void);
 /* In the NMI handler: does not return when the NMI was for this. */
 void watchdog_nmi(struct regs *regs);
 

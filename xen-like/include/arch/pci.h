@@ -65,6 +65,8 @@ int msi_enable(struct irq_desc *desc);
 void msi_disable(struct irq_desc *desc);
 void msi_set_mask(struct irq_desc *desc, bool masked);
 /* Writes the message again after the function lost it (suspend, reset). */
+/* The message goes to desc->cpu from now on; none is lost. */
+void msi_move(struct irq_desc *desc);
 void msi_restore(struct irq_desc *desc, bool masked);
 /* Maps the function's MSI-X table. Errors as msi_enable. */
 int msix_map_table(struct pci_device *dev);

@@ -17,6 +17,12 @@ extern struct cpumask cpu_online_map; /* CPUs that run vCPUs */
 /* Starts every CPU that firmware lists, up to CPU_MAX; those that do not answer are named and left.
  */
 void smp_init(void);
+/* Starts CPU `cpu`, which is off, and waits until it runs. -ENOMEM; -EIO: it does not answer. */
+int smp_start_cpu(unsigned int cpu);
+/* Numbers the CPUs firmware lists, the one that booted first. */
+void smp_list_cpus(void);
+/* The page of low memory that CPUs start in; 0: none. Nobody else may write there. */
+paddr_t smp_low_page(void);
 /* CPUs firmware lists: their numbers are below this. */
 unsigned int smp_cpu_count(void);
 uint32_t smp_apic_id(unsigned int cpu);
@@ -40,7 +46,22 @@ void smp_stop_others(void);
 /* Whether that was asked of this CPU: the NMI handler then halts. */
 bool smp_is_stopping(void);
 
-/* --- trampoline's C end (smp.c) and what each CPU does on its way up --- */
+/* This CPU is not one of cpu_online_map any more: nobody waits for it. */
+void smp_leave(void);
+
+/* --- hotplug.c; with the control lock held --- */
+/*
+ * -EINVAL: no such CPU; -EEXIST: it is so already; -EBUSY: the last CPU of a pool with domains, or
+ * one that does not become idle; -ERESTART_HYPERCALL: the caller ran there, call again from where
+ * it is then. The first CPU stays (-EINVAL).
+ */
+int cpu_offline(unsigned int cpu);
+/* As cpu_offline; -EIO: it does not start. It joins pool 0. */
+int cpu_online(unsigned int cpu);
+/* From the softirq: does not return when this CPU was asked to go and idles. */
+void cpu_leave_if_asked(void);
+
+/* --- trampoline's C end (smp_start.c) and what each CPU does on its way up --- */
 void cpu_ap_main(void) noreturn;
 /* Control registers, PAT; without memory or locks. */
 void cpu_init_features(void);

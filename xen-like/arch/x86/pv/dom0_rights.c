@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The hardware that belongs to dom0: all but what the hypervisor drives itself. */
 #include "arch/acpi.h"
+#include "arch/smp.h"
 #include "boot.h"
 #include "console.h"
 #include "dom0_build.h"
@@ -25,6 +26,8 @@ void dom0_grant_rights(struct domain *d)
     for (unsigned int i = 0; i < acpi.n_ioapics; i++)
         rc |= rangeset_remove(d->iomem, acpi.ioapic[i].base >> PAGE_SHIFT,
                               acpi.ioapic[i].base >> PAGE_SHIFT);
+    if (smp_low_page())
+        rc |= rangeset_remove(d->iomem, smp_low_page() >> PAGE_SHIFT, smp_low_page() >> PAGE_SHIFT);
     if (rc)
         panic("no memory for dom0's rights\n");
     deny_ports(d, 0x20, 0x21); /* interrupt controllers */
