@@ -434,6 +434,10 @@ static void random_life(unsigned int cpus, unsigned int threads, bool core, unsi
         }
         machine_run(MICROSECS(machine_random(4000)));
     }
+    for (unsigned int cpu = 0; cpu < cpus; cpu++)
+        machine_online(cpu);
+    while (sched_pool_add_cpu(0, SCHED_POOL_ANY) == 0)
+        ;
     for (unsigned int i = 0; i < machine_n_domains; i++) /* back to order: all must run */
         machine_set(&machine_domains[i], 256, 0, 0);
     uint64_t before[MACHINE_DOMAINS];
