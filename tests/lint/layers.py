@@ -15,7 +15,7 @@ ROOM_FLOOR = {
 HEADER_FLOOR = {
     "compiler": 0, "counters": 0, "trace": 0, "cpumask": 0, "types": 0, "errno": 0, "boot": 2, "efi": 2, "dom0_build": 7, "hidden": 0, "spinlock": 2, "console": 2, "console_input": 2, "serial": 2,
     "debug": 2, "mm": 3, "timer": 3, "irq": 3, "hypercall": 3, "guest": 3, "sched": 4, "domain": 5, "event": 6,
-    "grant": 6, "policy": 6, "iommu": 6, "control": 8,
+    "grant": 6, "policy": 6, "iommu": 6, "control": 8, "vnuma": 8,
 }
 # Who may look up all the same, at which headers, and why.
 EXCEPTIONS = {

@@ -57,6 +57,9 @@ int domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op);
 int domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op);
 int domctl_scheduler_op(struct domain *d, struct xen_domctl *op);
 
+/* --- vnuma.c --- */
+int domctl_setvnumainfo(struct domain *d, struct xen_domctl *op);
+
 /* --- domctl_access.c --- */
 int domctl_irq_permission(struct domain *d, struct xen_domctl *op);
 int domctl_iomem_permission(struct domain *d, struct xen_domctl *op);

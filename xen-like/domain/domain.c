@@ -87,6 +87,7 @@ void domain_free(struct domain *d)
             mm_free(v);
         }
     mm_free(d->vcpu);
+    mm_free(d->vnuma);
     rangeset_destroy(d->ioports);
     rangeset_destroy(d->iomem);
     rangeset_destroy(d->irqs);

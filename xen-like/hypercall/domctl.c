@@ -34,6 +34,7 @@ static const struct domctl_row {
     DOMCTL(getvcpuaffinity, 0),
     DOMCTL(setnodeaffinity, 0),
     DOMCTL(getnodeaffinity, 0),
+    DOMCTL(setvnumainfo, 0),
     DOMCTL(scheduler_op, WRITES_BACK),
     DOMCTL(irq_permission, 0),
     DOMCTL(iomem_permission, 0),

@@ -14,6 +14,7 @@
 #include "guest.h"
 #include "hypercall.h"
 #include "lib/string.h"
+#include "vnuma.h"
 
 #define MEMOP_START_SHIFT                                                                          \
     6 /* the index already done is carried in the command's upper bits, as the ABI has it */
@@ -424,17 +425,24 @@ static int64_t claim_pages(uint64_t arg)
     return page_claim(d, r.nr_extents > d->n_pages ? r.nr_extents - d->n_pages : 0);
 }
 
-/* No domain has been given a virtual NUMA topology. */
-static int64_t vnuma_info(uint64_t arg)
+static int64_t vnuma_info(uint64_t start, uint64_t arg)
 {
     struct xen_vnuma_topology_info info;
     int rc = 0;
 
+    if (start)
+        return -EINVAL;
     if (guest_read(&info, arg, sizeof(info)))
         return -EFAULT;
     if (info.pad)
         return -EINVAL;
-    return memory_subject(info.domid, &rc) ? -EOPNOTSUPP : rc;
+    struct domain *d = memory_subject(info.domid, &rc);
+    if (!d)
+        return rc;
+    rc = vnuma_tell(d, &info);
+    if ((rc == 0 || rc == -ENOBUFS) && guest_write(arg, &info, sizeof(info)))
+        return -EFAULT;
+    return rc;
 }
 
 int64_t hc_memory_op(HC_ARGS)
@@ -471,7 +479,7 @@ int64_t hc_memory_op(HC_ARGS)
     case XENMEM_acquire_resource:
         return acquire_resource(a2);
     case XENMEM_get_vnumainfo:
-        return vnuma_info(a2);
+        return vnuma_info(start, a2);
     case XENMEM_get_sharing_freed_pages:
     case XENMEM_get_sharing_shared_pages:
         return 0;

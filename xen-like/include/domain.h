@@ -121,6 +121,7 @@ struct domain {
     struct timer cap_timer;   /* end of the cap's period, while a vCPU is parked */
     unsigned int pool;        /* CPU pool */
     uint64_t nodes;           /* memory nodes it prefers, 0 = none in particular */
+    struct vnuma *vnuma;      /* memory nodes it is told to have (control/vnuma.c), or NULL */
     unsigned int max_vcpus;
     struct vcpu **vcpu; /* max_vcpus entries, NULL = not created */
     int32_t time_offset_seconds;
