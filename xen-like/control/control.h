@@ -107,6 +107,10 @@ int sysctl_cpupool_op(struct xen_sysctl *op);
 /* --- sysctl_hotplug.c; -ERESTART_HYPERCALL: the caller asks again --- */
 int sysctl_cpu_hotplug(struct xen_sysctl *op);
 
+/* --- sysctl_power.c --- */
+int sysctl_get_pmstat(struct xen_sysctl *op);
+int sysctl_pm_op(struct xen_sysctl *op);
+
 /* --- sysctl_log.c --- */
 int sysctl_readconsole(struct xen_sysctl *op);
 int sysctl_debug_keys(struct xen_sysctl *op);

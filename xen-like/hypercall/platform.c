@@ -16,21 +16,12 @@
 #include "hypercall.h"
 #include "lib/string.h"
 
-#include <xen/platform.h>
+#include "platform.h"
 
 #define BIOS_KEYBOARD_FLAGS 0x417 /* BIOS data area: what int 16h function 2 returns */
 
 #define RESOURCE_ENTRIES_MAX 3
 #define MSR_TSC              0x10
-
-/* Firmware's own number of a CPU, by its APIC's. */
-static uint32_t acpi_id(uint32_t apic_id)
-{
-    for (unsigned int i = 0; i < acpi.n_cpus; i++)
-        if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id == apic_id)
-            return acpi.cpu[i].acpi_id;
-    return 0;
-}
 
 static int op_settime(uint64_t seconds, uint32_t nanoseconds, uint64_t system_time)
 {
@@ -158,7 +149,7 @@ static int op_get_cpuinfo(xen_platform_op_t *op)
         return 0;
     }
     info->apic_id = smp_apic_id(cpu);
-    info->acpi_id = acpi_id(info->apic_id);
+    info->acpi_id = acpi_id_of(info->apic_id);
     info->flags = cpumask_test(&cpu_online_map, cpu) ? XEN_PCPU_FLAGS_ONLINE : 0;
     return 0;
 }
@@ -223,11 +214,6 @@ static int op_core_parking(xen_platform_op_t *op)
     if (parking->type != XEN_CORE_PARKING_SET)
         return -EINVAL;
     return parking->idle_nums == 0 ? 0 : -EOPNOTSUPP;
-}
-
-static int op_pminfo(xen_platform_op_t *op)
-{
-    return op->u.set_pminfo.type <= XEN_PM_PDC ? -ENOSYS : -EINVAL;
 }
 
 /* One register access: only the time of day by the TSC, which is what CPU monitoring tools stamp
@@ -309,7 +295,7 @@ static const struct platform_call {
     [XENPF_enter_acpi_sleep] = {op_enter_sleep, false},
     [XENPF_change_freq] = {op_enosys, false},
     [XENPF_getidletime] = {op_enosys, false}, /* only where the control domain drives frequencies */
-    [XENPF_set_processor_pminfo] = {op_pminfo, false},
+    [XENPF_set_processor_pminfo] = {platform_set_pminfo, false},
     [XENPF_get_cpuinfo] = {op_get_cpuinfo, true},
     [XENPF_get_cpu_version] = {op_get_cpu_version, true},
     [XENPF_cpu_online] = {op_cpu_online, false},

@@ -13,14 +13,13 @@ static int (*const sysctls[])(struct xen_sysctl *op) = {
     SYSCTL(numainfo),    SYSCTL(cpupool_op),     SYSCTL(get_cpu_levelling_caps),
     SYSCTL(pcitopoinfo), SYSCTL(get_cpu_policy), SYSCTL(get_cpu_featureset),
     SYSCTL(getcpuinfo),  SYSCTL(scheduler_op),   SYSCTL(cpu_hotplug),
+    SYSCTL(get_pmstat),  SYSCTL(pm_op),
 };
 
 #define REFUSED(name, error, why) [XEN_SYSCTL_##name] = (error)
 
 /* What Xen answers where the means are missing; every other absent operation is -ENOSYS. */
 static const uint8_t refusals[] = {
-    REFUSED(get_pmstat, ENODEV, "no statistics of frequencies and idle states"),
-    REFUSED(pm_op, EINVAL, "no frequency driver"),
     REFUSED(coverage_op, EOPNOTSUPP, "not built for measuring coverage"),
     REFUSED(psr_cmt_op, ENODEV, "no cache monitoring"),
     REFUSED(psr_alloc, ENODEV, "no cache allocation"),

@@ -4,6 +4,7 @@
 #include "arch/acpi.h"
 #include "arch/cpu.h"
 #include "arch/fpu.h"
+#include "arch/idle.h"
 #include "arch/nmi.h"
 #include "arch/numa.h"
 #include "arch/paging.h"
@@ -100,6 +101,7 @@ static const struct {
     {"memory nodes", numa_init},
     {"interrupts", irq_init},
     {"clocks", time_init},
+    {"idle states", idle_init},
     {"other CPUs", smp_init},
     {"console input", console_init_irq},
     {"machine checks", mce_start_polling},

@@ -149,3 +149,11 @@ void acpi_init(paddr_t rsdp_hint)
     printk(LOG_INFO, "ACPI: RSDP %#lx, %u CPUs, %u IOAPICs, PM timer %#x, %u MMCONFIG areas\n",
            acpi.rsdp, acpi.n_cpus, acpi.n_ioapics, acpi.pm_timer_port, acpi.n_mcfg);
 }
+
+uint32_t acpi_id_of(uint32_t apic_id)
+{
+    for (unsigned int i = 0; i < acpi.n_cpus; i++)
+        if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id == apic_id)
+            return acpi.cpu[i].acpi_id;
+    return 0;
+}

@@ -3,6 +3,7 @@
 #include "arch/context.h"
 #include "arch/cpu.h"
 #include "arch/fpu.h"
+#include "arch/idle.h"
 #include "arch/msr.h"
 #include "arch/protect.h"
 #include "arch/pv_desc.h"
@@ -49,8 +50,7 @@ static void noreturn idle_loop(void)
             if (heap_scrub_step())
                 cpu_irq_window();
             else
-                __asm__ volatile("sti; hlt; cli" ::
-                                     : "memory"); /* sti takes effect after hlt: no wake is lost */
+                idle_sleep();
         }
         if (softirq_is_pending())
             softirq_run();

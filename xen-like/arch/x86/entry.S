@@ -488,6 +488,23 @@ m2: wrmsr
     FAULT_TO m1, guest_copy_fault
     FAULT_TO m2, guest_copy_fault
 
+/* int cpu_mwait_safe(const uint32_t *watched, uint32_t hint) */
+    .globl cpu_mwait_safe
+cpu_mwait_safe:
+    mov %rdi, %rax
+    xor %ecx, %ecx
+    xor %edx, %edx
+m3: monitor
+    cmpl $0, (%rdi)                /* what came before the watch began does not end the wait */
+    jne 1f
+    mov %esi, %eax
+    mov $1, %ecx                   /* interrupts end it though they are off */
+m4: mwait
+1:  xor %eax, %eax
+    ret
+    FAULT_TO m3, guest_copy_fault
+    FAULT_TO m4, guest_copy_fault
+
 /* void segments_load(ds, es, fs, gs): selectors that fault are loaded as null. */
     .globl segments_load
 segments_load:

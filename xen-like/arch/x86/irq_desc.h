@@ -43,7 +43,7 @@ struct irq_desc {
     uint8_t vector;        /* 0 = none yet */
     bool is_level, is_low; /* GSI only */
     bool is_configured;    /* trigger and polarity were told by the control domain */
-    unsigned int cpu; /* where it is delivered */
+    unsigned int cpu;      /* where it is delivered */
     unsigned int gsi;
     struct pci_device *device; /* MSI, MSI-X */
     unsigned int entry;        /* MSI-X: entry of the table */

@@ -43,5 +43,7 @@ struct acpi_info {
 extern struct acpi_info acpi;
 /* Fills `acpi` from the RSDP (0 = search the BIOS area); missing tables leave defaults. */
 void acpi_init(paddr_t rsdp_hint);
+/* Firmware's own number of a CPU, by its APIC's; 0 when it has none. */
+uint32_t acpi_id_of(uint32_t apic_id);
 
 #endif

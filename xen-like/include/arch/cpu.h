@@ -48,6 +48,11 @@ static inline void cpu_wrmsr(uint32_t msr, uint64_t v)
 /* 0, or -EFAULT when the access faults. */
 int cpu_rdmsr_safe(uint32_t msr, uint64_t *v);
 int cpu_wrmsr_safe(uint32_t msr, uint64_t v);
+/*
+ * Sleeps in the state `hint` says until an interrupt comes, which is not yet taken, or *watched is
+ * not 0 or written. -EFAULT where the CPU does not do that.
+ */
+int cpu_mwait_safe(const uint32_t *watched, uint32_t hint);
 static inline uint64_t cpu_rdtsc(void)
 {
     uint32_t lo, hi;
