@@ -45,6 +45,9 @@ int domctl_getdomaininfo(struct domain *d, struct xen_domctl *op);
 int domctl_setdomainhandle(struct domain *d, struct xen_domctl *op);
 int domctl_max_mem(struct domain *d, struct xen_domctl *op);
 int domctl_settimeoffset(struct domain *d, struct xen_domctl *op);
+/* Who hears of it: that it suspended, and the machine's VIRQs. */
+int domctl_subscribe(struct domain *d, struct xen_domctl *op);
+int domctl_set_virq_handler(struct domain *d, struct xen_domctl *op);
 
 /* --- domctl_vcpu.c --- */
 int domctl_max_vcpus(struct domain *d, struct xen_domctl *op);

@@ -2,6 +2,7 @@
 /* Control operations on a domain's life. */
 #include "arch/vcpu_areas.h"
 #include "control.h"
+#include "event.h"
 #include "grant.h"
 #include "lib/string.h"
 
@@ -133,4 +134,15 @@ int domctl_settimeoffset(struct domain *d, struct xen_domctl *op)
     d->time_offset_seconds = (int32_t)op->u.settimeoffset.time_offset_seconds;
     update_domain_wallclock(d);
     return 0;
+}
+
+int domctl_subscribe(struct domain *d, struct xen_domctl *op)
+{
+    d->suspend_port = op->u.subscribe.port;
+    return 0;
+}
+
+int domctl_set_virq_handler(struct domain *d, struct xen_domctl *op)
+{
+    return evtchn_set_virq_handler(d, op->u.set_virq_handler.virq);
 }

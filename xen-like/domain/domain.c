@@ -273,7 +273,10 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     d->shutdown_code = reason;
     domain_pause_nowait(d); /* two vCPUs of it may come here and would wait for each other */
     __atomic_store_n(&d->is_shut_down, true, __ATOMIC_RELEASE);
-    send_global_virq(VIRQ_DOM_EXC);
+    if (reason == SHUTDOWN_suspend && d->suspend_port)
+        evtchn_send(d, d->suspend_port);
+    else
+        send_global_virq(VIRQ_DOM_EXC);
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...)

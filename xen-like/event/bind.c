@@ -14,6 +14,32 @@ static bool virq_is_per_vcpu(unsigned int virq)
     return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF || virq == VIRQ_XENPMU;
 }
 
+struct domain *evtchn_virq_handlers[NR_VIRQS];
+
+int evtchn_set_virq_handler(struct domain *d, unsigned int virq)
+{
+    int rc = 0;
+
+    if (virq >= NR_VIRQS || virq_is_per_vcpu(virq))
+        return -EINVAL;
+    spin_lock(&event_links);
+    if (d->is_dying)
+        rc = -EINVAL;
+    else
+        __atomic_store_n(&evtchn_virq_handlers[virq], d, __ATOMIC_RELEASE);
+    spin_unlock(&event_links);
+    return rc;
+}
+
+void evtchn_forget_handler(const struct domain *d)
+{
+    spin_lock(&event_links);
+    for (unsigned int virq = 0; virq < NR_VIRQS; virq++)
+        if (evtchn_virq_handlers[virq] == d)
+            __atomic_store_n(&evtchn_virq_handlers[virq], NULL, __ATOMIC_RELEASE);
+    spin_unlock(&event_links);
+}
+
 static struct vcpu *vcpu_by_id(const struct domain *d, unsigned int id)
 {
     return id < d->max_vcpus ? d->vcpu[id] : NULL;

@@ -81,7 +81,9 @@ void send_guest_global_virq(struct domain *d, unsigned int virq)
 
 void send_global_virq(unsigned int virq)
 {
-    send_guest_global_virq(dom0, virq);
+    struct domain *handler = __atomic_load_n(&evtchn_virq_handlers[virq], __ATOMIC_ACQUIRE);
+
+    send_guest_global_virq(handler ? handler : dom0, virq);
 }
 
 int evtchn_unmask(struct domain *d, evtchn_port_t port)

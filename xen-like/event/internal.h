@@ -128,4 +128,8 @@ void evtchn_fifo_destroy(struct domain *d);
 /* Whether a closed port is still linked into a queue of its domain. */
 bool evtchn_fifo_is_linked(const struct domain *d, evtchn_port_t port);
 
+/* Who has a global VIRQ instead of dom0, by number; and forgetting one that dies (bind.c). */
+extern struct domain *evtchn_virq_handlers[NR_VIRQS];
+void evtchn_forget_handler(const struct domain *d);
+
 #endif

@@ -159,6 +159,8 @@ static int event_teardown(struct domain *d)
 
     if (rc == 0 && d->events)
         evtchn_fifo_destroy(d);
+    if (rc == 0)
+        evtchn_forget_handler(d);
     return rc;
 }
 

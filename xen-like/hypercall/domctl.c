@@ -26,6 +26,8 @@ static const struct domctl_row {
     DOMCTL(setdomainhandle, 0),
     DOMCTL(max_mem, 0),
     DOMCTL(settimeoffset, 0),
+    DOMCTL(subscribe, 0),
+    DOMCTL(set_virq_handler, 0),
     DOMCTL(max_vcpus, 0),
     DOMCTL(setvcpucontext, 0),
     DOMCTL(getvcpucontext, WRITES_BACK),

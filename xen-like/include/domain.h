@@ -128,6 +128,7 @@ struct domain {
     uint32_t tsc_mode; /* as XEN_DOMCTL_settscinfo gave it */
 
     struct domain_watchdogs watchdogs;
+    evtchn_port_t suspend_port; /* of its own, sent when it has suspended; 0 = VIRQ_DOM_EXC tells */
     struct evtchn_table *events;
     struct grant_table *grants;
     struct pirq_table *pirqs;

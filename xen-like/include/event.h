@@ -43,8 +43,10 @@ int evtchn_reset(struct domain *d);
 void send_guest_vcpu_virq(struct vcpu *v, unsigned int virq); /* VIRQ_TIMER, VIRQ_DEBUG, ... */
 void send_guest_global_virq(struct domain *d,
                             unsigned int virq); /* VIRQ_DOM_EXC, VIRQ_CONSOLE, ... */
-/* To the domain that owns a global VIRQ (dom0). */
+/* To the domain that owns a global VIRQ: dom0, or who was made its handler. */
 void send_global_virq(unsigned int virq);
+/* Gives a global VIRQ to `d` until it dies. -EINVAL: no such VIRQ, or it is each vCPU's own. */
+int evtchn_set_virq_handler(struct domain *d, unsigned int virq);
 /* Makes `port` pending (pirq delivery). */
 void evtchn_set_pending(struct domain *d, evtchn_port_t port);
 /* Whether `port` is pending (SCHEDOP_poll); -EINVAL on a bad port, else 0/1. */
