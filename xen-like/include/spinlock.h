@@ -10,7 +10,8 @@
 #include "types.h"
 
 enum lock_rank {
-    RANK_DOMCTL = 10, /* control operations, the domain table */
+    RANK_DOMCTL = 10, /* control operations */
+    RANK_POOL = 15,   /* which CPU and which domain is in which pool */
     RANK_DOMAIN = 20, /* a domain's life and vCPU set */
     RANK_IRQ = 30,    /* IRQ descriptors and PCI devices */
     RANK_PCI = 35,    /* one PCI configuration cycle */

@@ -13,7 +13,7 @@
 
 #define POOL_MAX CPU_MAX
 
-static struct spinlock pool_lock = SPINLOCK_INIT(RANK_DOMCTL);
+static struct spinlock pool_lock = SPINLOCK_INIT(RANK_POOL);
 static struct sched_pool pools[POOL_MAX];
 
 void sched_pools_init(void)
