@@ -7,12 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Every transfer is a multiple of this and starts on a multiple of it. */
-#define BDEV_SECTOR 512u
+/*
+ * Every transfer is a multiple of this and starts on a multiple of it, whatever the device's own
+ * sectors are: what fills only part of one is read, changed and written back.
+ */
+#define BDEV_SECTOR     512u
+#define BDEV_SECTOR_MAX 4096u
 
 struct bdev;
 
-/* What a kind of device must do. All return 0 or a negative errno; a short transfer is -EIO. */
+/*
+ * What a kind of device must do, on ranges of whole sectors of its own. All return 0 or a negative
+ * errno; a short transfer is -EIO.
+ */
 struct bdev_ops {
     int (*read)(struct bdev *dev, uint64_t offset, void *buffer, size_t length);
     int (*write)(struct bdev *dev, uint64_t offset, const void *buffer, size_t length);
@@ -38,7 +45,8 @@ struct bdev_ops {
 
 struct bdev {
     const struct bdev_ops *ops;
-    uint64_t size; /* bytes */
+    uint64_t size;   /* bytes */
+    uint32_t sector; /* the device's own, BDEV_SECTOR or BDEV_SECTOR_MAX bytes */
     bool read_only;
     int fd;      /* for direct data I/O by io_uring; -1 where there is none */
     bool direct; /* fd is open with O_DIRECT */
@@ -56,7 +64,8 @@ struct bdev_extent {
 /*
  * Opens a block device (with O_DIRECT) or a regular file (through the page cache).
  * The caller owns *out and closes it with bdev_close(). -EACCES, -ENOENT, -ENOMEM, -EINVAL (not a
- * disk or a file), -ENOTSUP (sectors larger than 512 bytes).
+ * disk or a file), -ENOTSUP (sectors of neither 512 nor
+ * 4096 bytes).
  */
 int bdev_file_open(const char *path, bool read_only, struct bdev **out);
 
@@ -67,7 +76,10 @@ int bdev_write_zeros(struct bdev *dev, uint64_t offset, uint64_t length);
 int bdev_flush(struct bdev *dev);
 /* 0 also where the device has no use for it: what the range then reads as is undefined. */
 int bdev_discard(struct bdev *dev, uint64_t offset, uint64_t length);
-/* One sector at `offset`. -EAGAIN: it differs; -ENOTSUP: the device has no such command. */
+/*
+ * BDEV_SECTOR bytes at `offset`. -EAGAIN: they differ; -ENOTSUP: the device has no such command, or
+ * larger sectors.
+ */
 int bdev_compare_and_write(struct bdev *dev, uint64_t offset, const void *expected,
                            const void *replacement);
 int bdev_lock(struct bdev *dev, uint64_t offset, uint64_t length, bool wait);

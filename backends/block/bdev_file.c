@@ -193,12 +193,13 @@ static int disk_setup(struct bdev_file *file)
         return -errno;
     if (ioctl(file->dev.fd, BLKSSZGET, &sector) != 0)
         return -errno;
-    if (sector != (int)BDEV_SECTOR)
+    if (sector != (int)BDEV_SECTOR && sector != (int)BDEV_SECTOR_MAX)
         return -ENOTSUP;
+    file->dev.sector = (uint32_t)sector;
     if (flags < 0 || fcntl(file->dev.fd, F_SETFL, flags | O_DIRECT) != 0)
         return -errno;
     file->dev.direct = true;
-    if (ats_probe(file->dev.fd, &file->ats))
+    if (sector == (int)BDEV_SECTOR && ats_probe(file->dev.fd, &file->ats))
         file->dev.ops = &shared_disk_ops;
     if (posix_memalign(&file->bounce, BOUNCE_ALIGN, BOUNCE_SIZE) != 0)
         return -ENOMEM;
@@ -215,6 +216,7 @@ int bdev_file_open(const char *path, bool read_only, struct bdev **out)
         return -ENOMEM;
     file->dev.ops = &file_ops;
     file->dev.read_only = read_only;
+    file->dev.sector = BDEV_SECTOR;
     snprintf(file->dev.name, sizeof(file->dev.name), "%s", path);
     file->dev.fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     if (file->dev.fd < 0) {

@@ -306,6 +306,10 @@ int datastore_store(const struct datastore *datastore, struct store **out)
         return -ENOMEM;
     store->store.ops = &vmfs_store_ops;
     store->store.closed_root = true;
+    store->store.sector = BDEV_SECTOR;
+    for (unsigned i = 0; i < datastore->device_count; i++)
+        if (datastore->devices[i]->sector > store->store.sector)
+            store->store.sector = datastore->devices[i]->sector;
     store->datastore = *datastore;
     *out = &store->store;
     return 0;

@@ -165,7 +165,9 @@ int disk_open_raw(const char *path, bool read_only, struct disk **out, char erro
     raw->disk.ops = &raw_ops;
     raw->disk.size = raw->dev->size;
     raw->disk.read_only = read_only;
-    raw->disk.discard_unit = raw->dev->ops->discard == NULL ? 0 : BDEV_SECTOR;
+    /* A disk's own partition table counts its own sectors. */
+    raw->disk.sector = raw->disk.physical_sector = raw->dev->sector;
+    raw->disk.discard_unit = raw->dev->ops->discard == NULL ? 0 : raw->dev->sector;
     *out = &raw->disk;
     return 0;
 }

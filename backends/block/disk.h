@@ -39,6 +39,8 @@ struct disk {
     const struct disk_ops *ops;
     uint64_t size;
     bool read_only;
+    uint32_t sector;            /* bytes: the least a guest is to transfer */
+    uint32_t physical_sector;   /* bytes: less than this costs a read and a write */
     uint32_t discard_unit;      /* bytes discard() works in; 0: it would do nothing */
     char error[DISK_ERROR_MAX]; /* why the last call failed */
 };

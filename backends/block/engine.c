@@ -245,6 +245,25 @@ static bool is_zero(const char *bytes, size_t length)
 }
 
 /*
+ * Whether the next `length` bytes are whole sectors of the device, in memory too: what O_DIRECT
+ * wants. Sectors of 512 bytes are what every request is made of.
+ */
+static bool fits_sectors(struct cursor cursor, const struct bdev_extent *extent)
+{
+    uint64_t mask = extent->device->sector - 1, ragged = extent->device_offset | extent->length;
+
+    if (!extent->device->direct || extent->device->sector == BDEV_SECTOR)
+        return true;
+    for (uint64_t left = extent->length; left > 0 && (ragged & mask) == 0;) {
+        struct iovec next = cursor_next(&cursor, left);
+
+        ragged |= (uintptr_t)next.iov_base | next.iov_len;
+        left -= next.iov_len;
+    }
+    return (ragged & mask) == 0;
+}
+
+/*
  * The slow path: through the disk, which knows how to read, or allocates for a write. Zeros that
  * are written where there are zeros already (`blank`) stay where they are.
  */
@@ -273,6 +292,15 @@ static int transfer_through_disk(struct engine *engine, struct engine_io *io, st
     return 0;
 }
 
+/* Parts of a device's sectors: read and written back whole, with nothing else under way there. */
+static int transfer_ragged(struct engine *engine, struct engine_io *io, struct cursor *cursor,
+                           uint64_t offset, size_t length)
+{
+    while (engine->busy > 1)
+        engine_wait(engine);
+    return transfer_through_disk(engine, io, cursor, offset, length, false);
+}
+
 /* Maps and starts everything an io covers. */
 static int start(struct engine *engine, struct engine_io *io)
 {
@@ -288,8 +316,10 @@ static int start(struct engine *engine, struct engine_io *io)
 
         if (rc != 0)
             return rc;
-        if (extent.stored)
+        if (extent.stored && fits_sectors(cursor, &extent))
             rc = transfer_stored(engine, io, &cursor, &extent, extent.length);
+        else if (extent.stored)
+            rc = transfer_ragged(engine, io, &cursor, offset, extent.length);
         else if (io->op == ENGINE_READ && !read_needed)
             copy_cursor(&cursor, NULL, extent.length, false);
         else

@@ -62,6 +62,7 @@ struct store_ops {
 
 struct store {
     const struct store_ops *ops;
+    uint32_t sector;  /* of the devices it lies on, at most; bytes */
     bool closed_root; /* paths start at a root of the store's own, no name leads out of it */
     char error[STORE_ERROR_MAX];
 };

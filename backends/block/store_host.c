@@ -203,6 +203,7 @@ int store_open_host(struct store **out, char error[STORE_ERROR_MAX])
         return -ENOMEM;
     }
     store->ops = &host_ops;
+    store->sector = BDEV_SECTOR;
     *out = store;
     return 0;
 }

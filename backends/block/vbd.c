@@ -227,8 +227,8 @@ static int connect_frontend(struct vbd *vbd)
         return rc;
     vbd->broken = false;
     xenbus_write(xs, backend, "sectors", "%llu", (unsigned long long)vbd->limits.sectors);
-    xenbus_write(xs, backend, "sector-size", "%u", REQUEST_SECTOR);
-    xenbus_write(xs, backend, "physical-sector-size", "%u", REQUEST_SECTOR);
+    xenbus_write(xs, backend, "sector-size", "%u", vbd->disk->sector);
+    xenbus_write(xs, backend, "physical-sector-size", "%u", vbd->disk->physical_sector);
     xenbus_write(xs, backend, "info", "%u", vbd->limits.read_only ? VDISK_READONLY : 0);
     xenbus_switch_state(&vbd->bus, XENBUS_CONNECTED);
     vbd_log(vbd, "connected: %llu sectors%s%s", (unsigned long long)vbd->limits.sectors,

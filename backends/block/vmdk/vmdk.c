@@ -111,6 +111,8 @@ static int open_in(struct store *store, const char *path, bool read_only, bool o
     vmdk->disk.ops = &vmdk_ops;
     vmdk->disk.read_only = read_only;
     vmdk->disk.size = link_size(&vmdk->link);
+    vmdk->disk.sector = BDEV_SECTOR;
+    vmdk->disk.physical_sector = store->sector;
     /* A thick disk keeps what it was promised. */
     if (vmdk->link.descriptor.thin && !read_only && store->ops->discard != NULL)
         vmdk->disk.discard_unit = DISCARD_UNIT;

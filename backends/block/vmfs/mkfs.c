@@ -78,6 +78,13 @@ static int check_options(const struct mkfs *mk, unsigned version, char *error)
         snprintf(error, VMFS_ERROR_MAX, "VMFS-%u cannot be made; 5 and 6 can", version);
         return -EINVAL;
     }
+    /* Its locks and slots are 512 bytes: a torn write of one could take its neighbours along. */
+    if (version == 5 && mk->dev->sector != BDEV_SECTOR) {
+        snprintf(error, VMFS_ERROR_MAX,
+                 "%.128s has sectors of %u bytes and VMFS-5 needs 512: make it VMFS-6",
+                 mk->dev->name, mk->dev->sector);
+        return -ENOTSUP;
+    }
     if (strlen(mk->label) > VMFS_LABEL_MAX - 1) {
         snprintf(error, VMFS_ERROR_MAX, "a label is at most %u bytes long", VMFS_LABEL_MAX - 1);
         return -EINVAL;

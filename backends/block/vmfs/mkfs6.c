@@ -471,7 +471,7 @@ static int write_superblock(struct mkfs6 *six)
         .pb2_fd_offset = item_offset(six, &six->fdc, 6),
         .sdd_fd_offset = item_offset(six, &six->fdc, 7),
         .unmap_priority = 1,
-        .physical_sector_size = BDEV_SECTOR,
+        .physical_sector_size = six->mk->dev->sector,
         .md_size = VMFS6_MD,
         .lfb_shift = LFB_SHIFT,
         .pb_shift = (uint16_t)__builtin_ctz(VMFS6_PB_SIZE),

@@ -63,6 +63,19 @@ static bool devices_are_shared(const struct vmfs_volume *volume)
     return volume->device_count > 0;
 }
 
+/* Whether locks and slots lie each in sectors of its own: neighbours may be written at a time. */
+static int check_sectors(struct vmfs_volume *volume)
+{
+    for (unsigned i = 0; i < volume->device_count; i++) {
+        if (volume->devices[i]->sector > volume->md)
+            return vmfs_fail(volume, -EROFS,
+                             "%.128s has sectors of %u bytes, the volume's metadata are %u: it can "
+                             "only be read there",
+                             volume->devices[i]->name, volume->devices[i]->sector, volume->md);
+    }
+    return 0;
+}
+
 int vmfs_open(struct bdev *const *devices, unsigned count, unsigned flags, struct vmfs_volume **out,
               char error[VMFS_ERROR_MAX])
 {
@@ -94,6 +107,8 @@ int vmfs_open_as(struct bdev *const *devices, unsigned count, unsigned flags,
         rc = geometry_load(volume);
     if (rc == 0)
         rc = resource_load_all(volume);
+    if (rc == 0 && volume->writable)
+        rc = check_sectors(volume);
     volume->shared = rc == 0 && devices_are_shared(volume);
     if (rc == 0 && volume->writable)
         rc = slot_acquire(volume, flags);

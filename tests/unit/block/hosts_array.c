@@ -119,7 +119,8 @@ struct array *array_new(unsigned lease_ms)
 {
     struct array *array = calloc(1, sizeof(*array));
 
-    array->dev = (struct bdev){.ops = &disk_bdev_ops, .size = DISK_SIZE, .fd = -1, .name = "array"};
+    array->dev = (struct bdev){
+        .ops = &disk_bdev_ops, .size = DISK_SIZE, .sector = BDEV_SECTOR, .fd = -1, .name = "array"};
     array->lease_ms = lease_ms;
     memset(array->current, 0xFF, sizeof(array->current));
     array->bytes = mmap(NULL, DISK_SIZE, PROT_READ | PROT_WRITE,
@@ -228,8 +229,11 @@ struct array_client *array_client(struct array *array)
 {
     struct array_client *client = calloc(1, sizeof(*client));
 
-    client->dev =
-        (struct bdev){.ops = &client_ops, .size = DISK_SIZE, .fd = -1, .name = "the array"};
+    client->dev = (struct bdev){.ops = &client_ops,
+                                .size = DISK_SIZE,
+                                .sector = BDEV_SECTOR,
+                                .fd = -1,
+                                .name = "the array"};
     client->array = array;
     client->fd = array->child_fd;
     return client;

@@ -44,9 +44,15 @@ static bool fails(struct memory_bdev *memory)
     return false;
 }
 
+/* A disk takes whole sectors only. */
+static bool ragged(const struct bdev *dev, uint64_t offset, uint64_t length)
+{
+    return offset % dev->sector != 0 || length % dev->sector != 0;
+}
+
 static int memory_read(struct bdev *dev, uint64_t offset, void *buffer, size_t length)
 {
-    if (fails(memory_of(dev)))
+    if (fails(memory_of(dev)) || ragged(dev, offset, length))
         return -EIO;
     memcpy(buffer, memory_of(dev)->bytes + offset, length);
     return 0;
@@ -56,7 +62,7 @@ static int memory_write(struct bdev *dev, uint64_t offset, const void *buffer, s
 {
     struct memory_bdev *memory = memory_of(dev);
 
-    if (fails(memory))
+    if (fails(memory) || ragged(dev, offset, length))
         return -EIO;
     memory->write_count++;
     if (memory->recording)
@@ -92,7 +98,7 @@ static int memory_zero(struct bdev *dev, uint64_t offset, uint64_t length)
     uint8_t *first = (uint8_t *)(((uintptr_t)from + 4095) & ~(uintptr_t)4095);
     uint8_t *last = (uint8_t *)((uintptr_t)to & ~(uintptr_t)4095);
 
-    if (fails(memory_of(dev)))
+    if (fails(memory_of(dev)) || ragged(dev, offset, length))
         return -EIO;
     /* What is recorded or may be undone must be kept: zeros are written. */
     if (memory_of(dev)->recording || memory_of(dev)->undoing) {
@@ -129,6 +135,7 @@ struct memory_bdev *memory_bdev_new(uint64_t size)
 
     memory->dev.ops = &memory_ops;
     memory->dev.size = size;
+    memory->dev.sector = BDEV_SECTOR;
     memory->dev.fd = -1;
     strcpy(memory->dev.name, "memory");
     memory->fail_after = -1;

@@ -191,6 +191,7 @@ void memory_store_init(struct memory_store *store)
 {
     memset(store, 0, sizeof(*store));
     store->store.ops = &ops;
+    store->store.sector = BDEV_SECTOR;
 }
 
 void memory_store_free(struct memory_store *store)

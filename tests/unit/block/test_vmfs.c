@@ -17,6 +17,7 @@
 #define MIB (1ull << 20)
 
 static unsigned version; /* of the volumes the tests make */
+static uint32_t sector;  /* of the disks they are made on */
 
 static struct memory_bdev *make(uint64_t size, uint32_t block_size)
 {
@@ -24,6 +25,7 @@ static struct memory_bdev *make(uint64_t size, uint32_t block_size)
     struct vmfs_mkfs options = {.label = "unit", .block_size = block_size, .version = version};
     char error[VMFS_ERROR_MAX] = "";
 
+    memory->dev.sector = sector;
     if (vmfs_mkfs(&memory->dev, &options, error) != 0)
         fail_msg("mkfs: %s", error);
     return memory;
@@ -439,6 +441,7 @@ static int version5(void **state)
 {
     (void)state;
     version = 5;
+    sector = BDEV_SECTOR;
     return 0;
 }
 
@@ -446,6 +449,14 @@ static int version6(void **state)
 {
     (void)state;
     version = 6;
+    sector = BDEV_SECTOR;
+    return 0;
+}
+
+static int version6_on_4k(void **state)
+{
+    version6(state);
+    sector = BDEV_SECTOR_MAX;
     return 0;
 }
 
@@ -473,5 +484,7 @@ int main(void)
     };
     int failed = cmocka_run_group_tests_name("VMFS-5", five, version5, NULL);
 
-    return failed + cmocka_run_group_tests_name("VMFS-6", six, version6, NULL);
+    failed += cmocka_run_group_tests_name("VMFS-6", six, version6, NULL);
+    return failed +
+           cmocka_run_group_tests_name("VMFS-6 on sectors of 4 KiB", six, version6_on_4k, NULL);
 }
