@@ -24,6 +24,8 @@ struct command {
     const char *options; /* one "-x   text" a line, or NULL */
 };
 
+int cmd_block_attach(int argc, char **argv);
+int cmd_block_detach(int argc, char **argv);
 int cmd_block_list(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_cpupool_cpu_add(int argc, char **argv);
@@ -41,11 +43,16 @@ int cmd_domname(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_mem_max(int argc, char **argv);
+int cmd_mem_set(int argc, char **argv);
+int cmd_network_attach(int argc, char **argv);
+int cmd_network_detach(int argc, char **argv);
 int cmd_network_list(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_reboot(int argc, char **argv);
 int cmd_sched_credit2(int argc, char **argv);
 int cmd_shutdown(int argc, char **argv);
+int cmd_sysrq(int argc, char **argv);
 int cmd_unpause(int argc, char **argv);
 int cmd_uptime(int argc, char **argv);
 int cmd_vcpu_list(int argc, char **argv);

@@ -19,14 +19,20 @@
 static const char *const kinds[] = {"vbd", "vif"};
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+static void device_name(struct device *device, domid_t domid, const char *kind, unsigned int id)
+{
+    device->id = id;
+    snprintf(device->kind, sizeof(device->kind), "%s", kind);
+    snprintf(device->backend, sizeof(device->backend), BACKEND_ROOT "/%s/%u/%u", kind, domid, id);
+    snprintf(device->frontend, sizeof(device->frontend), "/local/domain/%u/device/%s/%u", domid,
+             kind, id);
+}
+
 /* Makes both directories of a device and writes what every device has. */
 static bool write_common(struct xs_handle *xs, xs_transaction_t t, domid_t domid,
-                         struct device *device)
+                         struct device *device, const char *kind, unsigned int id)
 {
-    snprintf(device->backend, sizeof(device->backend), BACKEND_ROOT "/%s/%u/%u", device->kind,
-             domid, device->id);
-    snprintf(device->frontend, sizeof(device->frontend), "/local/domain/%u/device/%s/%u", domid,
-             device->kind, device->id);
+    device_name(device, domid, kind, id);
     return store_make(xs, t, (struct store_access){0, domid}, "%s", device->backend) &&
            store_make(xs, t, (struct store_access){domid, 0}, "%s", device->frontend) &&
            store_write(xs, t, device->backend, "frontend", "%s", device->frontend) &&
@@ -46,9 +52,9 @@ static bool write_states(struct xs_handle *xs, xs_transaction_t t, const struct 
 static bool write_disk(struct xs_handle *xs, xs_transaction_t t, domid_t domid,
                        const struct disk_config *disk)
 {
-    struct device device = {.kind = "vbd", .id = disk->device_id};
+    struct device device = {0};
 
-    return write_common(xs, t, domid, &device) &&
+    return write_common(xs, t, domid, &device, "vbd", disk->device_id) &&
            store_write(xs, t, device.backend, "params", "%s", disk->target) &&
            store_write(xs, t, device.backend, "format", "%s", disk->format) &&
            store_write(xs, t, device.backend, "dev", "%s", disk->vdev) &&
@@ -67,12 +73,12 @@ static bool write_disk(struct xs_handle *xs, xs_transaction_t t, domid_t domid,
 static bool write_vif(struct xs_handle *xs, xs_transaction_t t, domid_t domid,
                       const struct vif_config *vif)
 {
-    struct device device = {.kind = "vif", .id = vif->device_id};
+    struct device device = {0};
     char mac[18];
 
     snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", vif->mac[0], vif->mac[1],
              vif->mac[2], vif->mac[3], vif->mac[4], vif->mac[5]);
-    return write_common(xs, t, domid, &device) &&
+    return write_common(xs, t, domid, &device, "vif", vif->device_id) &&
            store_write(xs, t, device.backend, "handle", "%u", vif->device_id) &&
            store_write(xs, t, device.backend, "mac", "%s", mac) &&
            store_write(xs, t, device.backend, "bridge", "%s", vif->bridge) &&
@@ -105,16 +111,8 @@ int devices_list(struct toolstack *ts, domid_t domid, const char *kind, struct d
     if (!names)
         return errno == ENOENT ? 0 : -1;
     *list = calloc(n + 1, sizeof(**list));
-    for (unsigned int i = 0; *list && i < n; i++) {
-        struct device *device = &(*list)[i];
-
-        device->id = (unsigned int)strtoul(names[i], NULL, 10);
-        snprintf(device->kind, sizeof(device->kind), "%s", kind);
-        snprintf(device->backend, sizeof(device->backend), BACKEND_ROOT "/%s/%u/%u", kind, domid,
-                 device->id);
-        snprintf(device->frontend, sizeof(device->frontend), "/local/domain/%u/device/%s/%u", domid,
-                 kind, device->id);
-    }
+    for (unsigned int i = 0; *list && i < n; i++)
+        device_name(&(*list)[i], domid, kind, (unsigned int)strtoul(names[i], NULL, 10));
     free(names);
     return *list ? (int)n : -1;
 }
@@ -223,24 +221,29 @@ static int wait_for(struct toolstack *ts, domid_t domid, const struct device *de
     return waiting;
 }
 
+/* Says which device is not ready, and why if the backend left a word about it. */
+static int report_not_ready(struct toolstack *ts, const struct device *device, domid_t domid)
+{
+    char *why = backend_error(ts, device, domid);
+
+    if (why)
+        report_error("%s %u: %s", device->kind, device->id, why);
+    else
+        report_error("%s %u: its backend did not come up within %d s; is %s running?", device->kind,
+                     device->id, READY_TIMEOUT_MS / 1000,
+                     strcmp(device->kind, "vbd") == 0 ? "corbel-blockd" : "corbel-vswitchd");
+    free(why);
+    return -1;
+}
+
 int devices_wait_ready(struct toolstack *ts, domid_t domid)
 {
     struct device *devices;
     int n = list_all(ts, domid, &devices);
     int failed = wait_for(ts, domid, devices, n, is_ready, READY_TIMEOUT_MS);
 
-    if (failed >= 0) {
-        const struct device *device = &devices[failed];
-        char *why = backend_error(ts, device, domid);
-
-        if (why)
-            report_error("%s %u: %s", device->kind, device->id, why);
-        else
-            report_error("%s %u: its backend did not come up within %d s; is %s running?",
-                         device->kind, device->id, READY_TIMEOUT_MS / 1000,
-                         strcmp(device->kind, "vbd") == 0 ? "corbel-blockd" : "corbel-vswitchd");
-        free(why);
-    }
+    if (failed >= 0)
+        report_not_ready(ts, &devices[failed], domid);
     free(devices);
     return failed >= 0 ? -1 : 0;
 }
@@ -277,4 +280,74 @@ int devices_remove(struct toolstack *ts, domid_t domid)
     }
     free(devices);
     return failed >= 0 ? -1 : 0;
+}
+
+static void remove_directories(struct toolstack *ts, domid_t domid, const struct device *device)
+{
+    store_remove(ts->xs, "%s", device->backend);
+    store_remove(ts->xs, "%s", device->frontend);
+    store_remove(ts->xs, "/local/domain/0/error/backend/%s/%u/%u", device->kind, domid, device->id);
+}
+
+/* A device to be written in a transaction: a disk or a vif. */
+struct addition {
+    domid_t domid;
+    const struct disk_config *disk;
+    const struct vif_config *vif;
+    struct device device;
+};
+
+static bool write_addition(struct xs_handle *xs, xs_transaction_t t, void *context)
+{
+    const struct addition *add = context;
+    char *there = store_read(xs, t, "%s/frontend", add->device.backend);
+
+    free(there);
+    if (there) {
+        errno = EEXIST;
+        return false;
+    }
+    return add->disk ? write_disk(xs, t, add->domid, add->disk)
+                     : write_vif(xs, t, add->domid, add->vif);
+}
+
+static int add_device(struct toolstack *ts, struct addition *add, const char *kind, unsigned int id)
+{
+    device_name(&add->device, add->domid, kind, id);
+    if (!store_transact(ts->xs, write_addition, add))
+        return errno == EEXIST ? report_error("domain %u has a %s %u already", add->domid, kind, id)
+                               : report_errno("cannot write %s %u to xenstore", kind, id);
+    if (wait_for(ts, add->domid, &add->device, 1, is_ready, READY_TIMEOUT_MS) < 0)
+        return 0;
+    report_not_ready(ts, &add->device, add->domid);
+    ask_to_close(ts, &add->device);
+    wait_for(ts, add->domid, &add->device, 1, is_closed, CLOSE_TIMEOUT_MS);
+    remove_directories(ts, add->domid, &add->device);
+    return -1;
+}
+
+int devices_add_disk(struct toolstack *ts, domid_t domid, const struct disk_config *disk)
+{
+    struct addition add = {.domid = domid, .disk = disk};
+
+    return add_device(ts, &add, "vbd", disk->device_id);
+}
+
+int devices_add_vif(struct toolstack *ts, domid_t domid, const struct vif_config *vif)
+{
+    struct addition add = {.domid = domid, .vif = vif};
+
+    return add_device(ts, &add, "vif", vif->device_id);
+}
+
+int devices_remove_one(struct toolstack *ts, domid_t domid, const struct device *device, bool force)
+{
+    ask_to_close(ts, device);
+    if (wait_for(ts, domid, device, 1, is_closed, CLOSE_TIMEOUT_MS) >= 0 && !force)
+        return report_error(
+            "%s %u: domain %u has not let go of it within %d s (is it mounted?); it "
+            "goes when the guest closes it, or now with --force",
+            device->kind, device->id, domid, CLOSE_TIMEOUT_MS / 1000);
+    remove_directories(ts, domid, device);
+    return 0;
 }

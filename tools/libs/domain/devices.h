@@ -12,6 +12,13 @@ bool devices_write(struct xs_handle *xs, xs_transaction_t t, domid_t domid,
                    const struct domain_config *config);
 
 /*
+ * Gives a running guest one more device and waits until its backend has taken it up. Returns 0, or
+ * -1 after saying why not; the device's directories are gone again then.
+ */
+int devices_add_disk(struct toolstack *ts, domid_t domid, const struct disk_config *disk);
+int devices_add_vif(struct toolstack *ts, domid_t domid, const struct vif_config *vif);
+
+/*
  * Waits until each backend of the guest has taken its device up (state InitWait or further).
  * Returns 0, or -1 after saying which did not, and why if the backend left a word about it.
  */
@@ -23,6 +30,15 @@ int devices_wait_ready(struct toolstack *ts, domid_t domid);
  * are gone all the same.
  */
 int devices_remove(struct toolstack *ts, domid_t domid);
+
+struct device;
+
+/*
+ * Takes one device from a running guest, which must let go of it. Returns 0, or -1 after saying
+ * that it does not; with `force` the device goes all the same.
+ */
+int devices_remove_one(struct toolstack *ts, domid_t domid, const struct device *device,
+                       bool force);
 
 /* One device, as its backend's directory tells. */
 struct device {
