@@ -297,10 +297,8 @@ bool vbd_update(struct vbd *vbd)
         break;
     case XENBUS_INITIALISED:
     case XENBUS_CONNECTED:
-        /* The toolstack takes the device away; its guest may be paused and never answer. */
-        if (ours == XENBUS_CLOSING && !stays_online(vbd))
-            close_device(vbd);
-        else if (vbd->page == NULL && ours < XENBUS_CLOSING && connect_frontend(vbd) != 0)
+        /* A guest that is asked for its disk may have it mounted: it is served until it lets go. */
+        if (vbd->page == NULL && ours < XENBUS_CLOSING && connect_frontend(vbd) != 0)
             close_device(vbd);
         break;
     case XENBUS_CLOSING:

@@ -266,8 +266,11 @@ int devices_remove(struct toolstack *ts, domid_t domid)
     int n = list_all(ts, domid, &devices);
     int failed;
 
-    for (int i = 0; i < n; i++)
+    /* A guest at its end is not asked: for the backend its frontends are gone. */
+    for (int i = 0; i < n; i++) {
         ask_to_close(ts, &devices[i]);
+        store_remove(ts->xs, "%s", devices[i].frontend);
+    }
     failed = wait_for(ts, domid, devices, n, is_closed, CLOSE_TIMEOUT_MS);
     if (failed >= 0)
         report_warning("%s %u: its backend did not close within %d s; removed all the same",
@@ -343,6 +346,8 @@ int devices_add_vif(struct toolstack *ts, domid_t domid, const struct vif_config
 int devices_remove_one(struct toolstack *ts, domid_t domid, const struct device *device, bool force)
 {
     ask_to_close(ts, device);
+    if (force)
+        store_remove(ts->xs, "%s", device->frontend);
     if (wait_for(ts, domid, device, 1, is_closed, CLOSE_TIMEOUT_MS) >= 0 && !force)
         return report_error(
             "%s %u: domain %u has not let go of it within %d s (is it mounted?); it "
