@@ -34,6 +34,52 @@ static uint64_t device_offset(uint64_t volume_offset)
     return volume_offset + LVM_DATA_OFFSET;
 }
 
+static void add(struct vmfs_template *made, uint64_t offset, uint32_t size)
+{
+    if (made->volume_count == VMFS_TEMPLATE_PLACES)
+        abort();
+    made->volume[made->volume_count++] = (struct vmfs_target){.offset = offset, .size = size};
+}
+
+/* A part of a file that lies in one block. */
+static void add_part(struct vmfs_template *made, struct vmfs_volume *volume,
+                     const struct vmfs_inode *inode, uint64_t offset, uint32_t size)
+{
+    uint64_t address, place;
+
+    if (offset >= inode->fd.length)
+        return;
+    if (map_block(volume, NULL, inode, offset / inode->fd.unit_size, &address) != 0 ||
+        map_place(volume, inode, address, offset, &place) != 0)
+        abort();
+    add(made, device_offset(place), size);
+}
+
+static void find_volume_places(struct vmfs_template *made, struct vmfs_volume *volume)
+{
+    const struct vmfs_resource *resources[] = {&volume->fbb, &volume->lfb, &volume->fdc,
+                                               &volume->pbc, &volume->sbc, &volume->pb2};
+    struct vmfs_inode root;
+
+    add(made, LVM_HEADER_OFFSET, 0x400);
+    add(made, LVM_HEADER_OFFSET + LVM_PE_MAP_OFFSET, 0x400);
+    add(made, device_offset(VMFS_SUPERBLOCK_OFFSET), 0x200);
+    add(made, device_offset(VMFS_SLOTS_OFFSET), 0x2000);
+    for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
+        if (resources[i]->inode.fd.length == 0)
+            continue;
+        /* The header; the first group's cluster headers, and what follows them. */
+        add_part(made, volume, &resources[i]->inode, 0, 0x200);
+        add_part(made, volume, &resources[i]->inode, VMFS6_CHILD_OFFSET, 0x200);
+        add_part(made, volume, &resources[i]->inode, resources[i]->group_offset, 0x8000);
+        add(made, device_offset(resources[i]->inode.offset), volume->fd_size);
+    }
+    if (path_resolve(volume, "", &root) != 0)
+        abort();
+    add_part(made, volume, &root, 0, 0x1000);
+    add(made, device_offset(root.offset), volume->fd_size);
+}
+
 static void find_targets(struct vmfs_template *made, struct vmfs_volume *volume)
 {
     struct vmfs_inode thin, dir;
@@ -72,26 +118,41 @@ struct vmfs_template *vmfs_template(unsigned which)
         abort();
     fill(volume);
     find_targets(made, volume);
+    find_volume_places(made, volume);
     vmfs_close(volume);
     return made;
 }
 
-static void patch(struct memory_bdev *memory, struct vmfs_target place, const uint8_t *data,
-                  size_t size)
+/* Writes bytes over a place, from `at` on as far as it goes. */
+static void overwrite(struct memory_bdev *memory, struct vmfs_target place, uint32_t at,
+                      const uint8_t *data, size_t length)
 {
-    while (size >= 4) {
-        uint32_t at = (data[0] | data[1] << 8 | data[2] << 16) % place.size;
-        size_t length = data[3] % 33;
-        uint8_t sectors[2 * BDEV_SECTOR];
-        uint64_t base = (place.offset + at) / BDEV_SECTOR * BDEV_SECTOR;
+    uint8_t sectors[2 * BDEV_SECTOR];
+    uint64_t base;
 
-        data += 4;
-        size -= 4;
+    at %= place.size;
+    base = (place.offset + at) / BDEV_SECTOR * BDEV_SECTOR;
+    length = length > place.size - at ? place.size - at : length;
+    memory->dev.ops->read(&memory->dev, base, sectors, sizeof(sectors));
+    memcpy(sectors + (place.offset + at - base), data, length);
+    memory->dev.ops->write(&memory->dev, base, sectors, sizeof(sectors));
+}
+
+/* Patches of one of `count` places; with one place there is no byte to choose it. */
+static void patch(struct memory_bdev *memory, const struct vmfs_target *places, unsigned count,
+                  const uint8_t *data, size_t size)
+{
+    size_t head = count > 1 ? 5 : 4;
+
+    while (size >= head) {
+        const struct vmfs_target *place = &places[count > 1 ? data[0] % count : 0];
+        const uint8_t *at = data + head - 4;
+        size_t length = at[3] % 33;
+
+        data += head;
+        size -= head;
         length = length > size ? size : length;
-        length = length > place.size - at ? place.size - at : length;
-        memory->dev.ops->read(&memory->dev, base, sectors, sizeof(sectors));
-        memcpy(sectors + (place.offset + at - base), data, length);
-        memory->dev.ops->write(&memory->dev, base, sectors, sizeof(sectors));
+        overwrite(memory, *place, at[0] | at[1] << 8 | at[2] << 16, data, length);
         data += length;
         size -= length;
     }
@@ -139,18 +200,31 @@ static void use(struct vmfs_volume *volume)
     vmfs_remove(volume, "d/thin");
 }
 
-void vmfs_template_spoil(struct vmfs_template *made, struct vmfs_target place, const uint8_t *data,
-                         size_t size)
+/* Opens the spoiled volume, uses it, and brings the template back. */
+static void try(struct vmfs_template *made)
 {
     struct bdev *dev = &made->memory->dev;
     char error[VMFS_ERROR_MAX];
     struct vmfs_volume *volume;
 
-    memory_bdev_mark(made->memory);
-    patch(made->memory, place, data, size);
     if (vmfs_open(&dev, 1, VMFS_OPEN_WRITE | VMFS_OPEN_NO_WAIT, &volume, error) == 0) {
         use(volume);
         vmfs_close(volume);
     }
     memory_bdev_rollback(made->memory);
+}
+
+void vmfs_template_spoil(struct vmfs_template *made, struct vmfs_target place, const uint8_t *data,
+                         size_t size)
+{
+    memory_bdev_mark(made->memory);
+    patch(made->memory, &place, 1, data, size);
+    try(made);
+}
+
+void vmfs_template_spoil_volume(struct vmfs_template *made, const uint8_t *data, size_t size)
+{
+    memory_bdev_mark(made->memory);
+    patch(made->memory, made->volume, made->volume_count, data, size);
+    try(made);
 }

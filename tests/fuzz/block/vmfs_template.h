@@ -14,8 +14,13 @@ struct vmfs_target {
     uint32_t size;
 };
 
+#define VMFS_TEMPLATE_PLACES 32
+
 struct vmfs_template {
     struct memory_bdev *memory;
+    /* What volumes are opened and allocated by: LVM, superblock, slots, resource files, root. */
+    struct vmfs_target volume[VMFS_TEMPLATE_PLACES];
+    unsigned volume_count;
     struct vmfs_target inode;     /* descriptor of d/thin */
     struct vmfs_target directory; /* contents of d */
     struct vmfs_target pointers;  /* pointer block of d/thin */
@@ -23,6 +28,12 @@ struct vmfs_template {
 
 /* The template of VMFS-5 (0) or VMFS-6 (1), made once. */
 struct vmfs_template *vmfs_template(unsigned which);
+/*
+ * Spoils places of made->volume by a list of patches (one byte that chooses the place, three bytes
+ * offset, one length, the bytes), then as below.
+ */
+void vmfs_template_spoil_volume(struct vmfs_template *made, const uint8_t *data, size_t size);
+
 /*
  * Spoils a place by a list of patches (three bytes offset, one length, the bytes), uses every call
  * of the library on the volume, and brings the template back.
