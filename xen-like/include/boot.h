@@ -61,6 +61,7 @@ struct boot_options {
     unsigned int dom0_max_vcpus;
     bool noreboot;
     bool watchdog;
+    bool x2apic;     /* wherever the CPUs have it, not only where it is needed */
     bool sched_core; /* threads of a core never run vCPUs of two domains */
     bool com1_given;
     uint32_t com1_baud;

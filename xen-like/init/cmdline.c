@@ -125,6 +125,7 @@ static const struct cmdline_option options[] = {
     {"sched-gran", CMDLINE_CALL, .parse = parse_sched_granularity},
     {"noreboot", CMDLINE_BOOL, &boot_options.noreboot, sizeof(boot_options.noreboot), NULL},
     {"watchdog", CMDLINE_BOOL, &boot_options.watchdog, sizeof(boot_options.watchdog), NULL},
+    {"x2apic", CMDLINE_BOOL, &boot_options.x2apic, sizeof(boot_options.x2apic), NULL},
     /* Said by Debian's GRUB scripts and by habit; nothing here depends on them. */
     {"placeholder", CMDLINE_CALL, .parse = accept},
     {"no-real-mode", CMDLINE_CALL, .parse = accept},

@@ -3,6 +3,7 @@
 #include "arch/acpi.h"
 #include "arch/apic.h"
 #include "arch/cpu.h"
+#include "boot.h"
 #include "console.h"
 #include "irq.h"
 
@@ -139,9 +140,14 @@ static void pic_disable(void)
     cpu_outb(PIC2_DATA, 0xff);
 }
 
-/* A CPU whose number does not fit xAPIC's 8 bits is reached in x2APIC mode only. */
+/*
+ * A CPU whose number does not fit xAPIC's 8 bits is reached in x2APIC mode only. Elsewhere it is a
+ * matter of taste: without interrupt remapping devices reach the same CPUs in both.
+ */
 static bool apic_wants_x2apic(void)
 {
+    if (boot_options.x2apic)
+        return cpu_cpuid(1, 0).c & CPUID1_ECX_X2APIC;
     for (unsigned int i = 0; i < acpi.n_cpus; i++)
         if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id >= APIC_XAPIC_ID_LIMIT)
             return cpu_cpuid(1, 0).c & CPUID1_ECX_X2APIC;
