@@ -9,9 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* A transfer of neighbouring bytes of one device. */
-#define PIECE_IOVECS 64u
-#define MAX_PIECES   256u
+/* Transfers under way at once: an io has one for each run of neighbouring bytes on a device. */
+#define MAX_PIECES 256u
 
 struct piece {
     struct engine_io *io;
@@ -19,8 +18,7 @@ struct piece {
     struct bdev *dev;
     uint64_t offset;
     size_t length;
-    unsigned iovec_count;
-    struct iovec iovecs[PIECE_IOVECS];
+    void *buffer;
 };
 
 struct engine {
@@ -30,10 +28,7 @@ struct engine {
     unsigned busy;
     struct piece pieces[MAX_PIECES];
     struct piece *free_pieces;
-    void *bounce; /* for reads and writes that go through the disk */
 };
-
-#define BOUNCE_SIZE (1u << 20)
 
 int engine_open(struct disk *disk, struct engine **out)
 {
@@ -48,8 +43,8 @@ int engine_open(struct disk *disk, struct engine **out)
         engine->free_pieces = &engine->pieces[i];
     }
     engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (engine->event_fd < 0 || posix_memalign(&engine->bounce, 4096, BOUNCE_SIZE) != 0) {
-        rc = -ENOMEM;
+    if (engine->event_fd < 0) {
+        rc = -errno;
         goto fail;
     }
     rc = io_uring_queue_init(MAX_PIECES, &engine->uring, 0);
@@ -65,7 +60,6 @@ int engine_open(struct disk *disk, struct engine **out)
 fail:
     if (engine->event_fd >= 0)
         close(engine->event_fd);
-    free(engine->bounce);
     free(engine);
     return rc;
 }
@@ -87,18 +81,9 @@ static void finish_part(struct engine *engine, struct engine_io *io, int rc)
 /* Does a piece by plain system calls: after a short transfer, or when io_uring refuses it. */
 static int piece_by_hand(struct piece *piece)
 {
-    uint64_t offset = piece->offset;
-    int rc = 0;
-
-    for (unsigned i = 0; i < piece->iovec_count && rc == 0; i++) {
-        const struct iovec *vec = &piece->iovecs[i];
-
-        rc = piece->io->op == ENGINE_READ
-                 ? bdev_read(piece->dev, offset, vec->iov_base, vec->iov_len)
-                 : bdev_write(piece->dev, offset, vec->iov_base, vec->iov_len);
-        offset += vec->iov_len;
-    }
-    return rc;
+    return piece->io->op == ENGINE_READ
+               ? bdev_read(piece->dev, piece->offset, piece->buffer, piece->length)
+               : bdev_write(piece->dev, piece->offset, piece->buffer, piece->length);
 }
 
 static void piece_done(struct engine *engine, struct piece *piece, int result)
@@ -163,80 +148,29 @@ static void piece_submit(struct engine *engine, struct piece *piece)
         return;
     }
     if (piece->io->op == ENGINE_READ)
-        io_uring_prep_readv(sqe, piece->dev->fd, piece->iovecs, piece->iovec_count, piece->offset);
+        io_uring_prep_read(sqe, piece->dev->fd, piece->buffer, (unsigned)piece->length,
+                           piece->offset);
     else
-        io_uring_prep_writev(sqe, piece->dev->fd, piece->iovecs, piece->iovec_count, piece->offset);
+        io_uring_prep_write(sqe, piece->dev->fd, piece->buffer, (unsigned)piece->length,
+                            piece->offset);
     io_uring_sqe_set_data(sqe, piece);
 }
 
-/* Where in an io's memory work has got to. */
-struct cursor {
-    const struct engine_io *io;
-    unsigned segment;
-    size_t inside;
-};
-
-/* The next contiguous bytes at the cursor, at most `most`; moves on. */
-static struct iovec cursor_next(struct cursor *cursor, size_t most)
+/* Sends `length` bytes at `buffer` to or from a device. */
+static int transfer_stored(struct engine *engine, struct engine_io *io, char *buffer,
+                           const struct bdev_extent *extent)
 {
-    const struct iovec *segment = &cursor->io->segments[cursor->segment];
-    struct iovec out = {.iov_base = (char *)segment->iov_base + cursor->inside,
-                        .iov_len = segment->iov_len - cursor->inside};
+    struct piece *piece = piece_get(engine);
 
-    if (out.iov_len > most)
-        out.iov_len = most;
-    cursor->inside += out.iov_len;
-    if (cursor->inside == segment->iov_len) {
-        cursor->segment++;
-        cursor->inside = 0;
-    }
-    return out;
-}
-
-/* Sends `length` bytes at the cursor to or from a device. */
-static int transfer_stored(struct engine *engine, struct engine_io *io, struct cursor *cursor,
-                           const struct bdev_extent *extent, size_t length)
-{
-    uint64_t offset = extent->device_offset;
-
-    while (length > 0) {
-        struct piece *piece = piece_get(engine);
-
-        if (piece == NULL)
-            return -EIO;
-        piece->io = io;
-        piece->dev = extent->device;
-        piece->offset = offset;
-        piece->length = 0;
-        piece->iovec_count = 0;
-        while (length > 0 && piece->iovec_count < PIECE_IOVECS) {
-            struct iovec next = cursor_next(cursor, length);
-
-            piece->iovecs[piece->iovec_count++] = next;
-            piece->length += next.iov_len;
-            length -= next.iov_len;
-        }
-        offset += piece->length;
-        piece_submit(engine, piece);
-    }
+    if (piece == NULL)
+        return -EIO;
+    piece->io = io;
+    piece->dev = extent->device;
+    piece->offset = extent->device_offset;
+    piece->length = extent->length;
+    piece->buffer = buffer;
+    piece_submit(engine, piece);
     return 0;
-}
-
-/* Copies between the cursor and the bounce buffer; NULL as the buffer writes zeros. */
-static void copy_cursor(struct cursor *cursor, char *buffer, size_t length, bool to_buffer)
-{
-    while (length > 0) {
-        struct iovec next = cursor_next(cursor, length);
-
-        if (buffer == NULL) {
-            memset(next.iov_base, 0, next.iov_len);
-        } else {
-            memcpy(to_buffer ? buffer : next.iov_base, to_buffer ? next.iov_base : buffer,
-                   next.iov_len);
-            buffer += next.iov_len;
-        }
-        length -= next.iov_len;
-    }
 }
 
 static bool is_zero(const char *bytes, size_t length)
@@ -245,70 +179,43 @@ static bool is_zero(const char *bytes, size_t length)
 }
 
 /*
- * Whether the next `length` bytes are whole sectors of the device, in memory too: what O_DIRECT
- * wants. Sectors of 512 bytes are what every request is made of.
+ * Whether a transfer is of whole sectors of the device, in memory too: what O_DIRECT wants. Sectors
+ * of 512 bytes are what every request is made of.
  */
-static bool fits_sectors(struct cursor cursor, const struct bdev_extent *extent)
+static bool fits_sectors(const char *buffer, const struct bdev_extent *extent)
 {
-    uint64_t mask = extent->device->sector - 1, ragged = extent->device_offset | extent->length;
+    uint64_t ragged = extent->device_offset | extent->length | (uintptr_t)buffer;
 
-    if (!extent->device->direct || extent->device->sector == BDEV_SECTOR)
-        return true;
-    for (uint64_t left = extent->length; left > 0 && (ragged & mask) == 0;) {
-        struct iovec next = cursor_next(&cursor, left);
-
-        ragged |= (uintptr_t)next.iov_base | next.iov_len;
-        left -= next.iov_len;
-    }
-    return (ragged & mask) == 0;
+    return !extent->device->direct || (ragged & (extent->device->sector - 1)) == 0;
 }
 
 /*
  * The slow path: through the disk, which knows how to read, or allocates for a write. Zeros that
  * are written where there are zeros already (`blank`) stay where they are.
  */
-static int transfer_through_disk(struct engine *engine, struct engine_io *io, struct cursor *cursor,
+static int transfer_through_disk(struct engine *engine, struct engine_io *io, char *buffer,
                                  uint64_t offset, size_t length, bool blank)
 {
-    while (length > 0) {
-        size_t piece = length < BOUNCE_SIZE ? length : BOUNCE_SIZE;
-        int rc;
-
-        if (io->op == ENGINE_READ) {
-            rc = disk_read(engine->disk, offset, engine->bounce, piece);
-            if (rc == 0)
-                copy_cursor(cursor, engine->bounce, piece, false);
-        } else {
-            copy_cursor(cursor, engine->bounce, piece, true);
-            rc = blank && is_zero(engine->bounce, piece)
-                     ? 0
-                     : disk_write(engine->disk, offset, engine->bounce, piece);
-        }
-        if (rc != 0)
-            return rc;
-        offset += piece;
-        length -= piece;
-    }
-    return 0;
+    if (io->op == ENGINE_READ)
+        return disk_read(engine->disk, offset, buffer, length);
+    return blank && is_zero(buffer, length) ? 0 : disk_write(engine->disk, offset, buffer, length);
 }
 
 /* Parts of a device's sectors: read and written back whole, with nothing else under way there. */
-static int transfer_ragged(struct engine *engine, struct engine_io *io, struct cursor *cursor,
+static int transfer_ragged(struct engine *engine, struct engine_io *io, char *buffer,
                            uint64_t offset, size_t length)
 {
     while (engine->busy > 1)
         engine_wait(engine);
-    return transfer_through_disk(engine, io, cursor, offset, length, false);
+    return transfer_through_disk(engine, io, buffer, offset, length, false);
 }
 
 /* Maps and starts everything an io covers. */
 static int start(struct engine *engine, struct engine_io *io)
 {
-    struct cursor cursor = {.io = io};
-    uint64_t offset = io->offset, length = 0;
+    uint64_t offset = io->offset, length = io->length;
+    char *buffer = io->buffer;
 
-    for (unsigned i = 0; i < io->segment_count; i++)
-        length += io->segments[i].iov_len;
     while (length > 0) {
         struct bdev_extent extent;
         bool read_needed;
@@ -316,16 +223,17 @@ static int start(struct engine *engine, struct engine_io *io)
 
         if (rc != 0)
             return rc;
-        if (extent.stored && fits_sectors(cursor, &extent))
-            rc = transfer_stored(engine, io, &cursor, &extent, extent.length);
+        if (extent.stored && fits_sectors(buffer, &extent))
+            rc = transfer_stored(engine, io, buffer, &extent);
         else if (extent.stored)
-            rc = transfer_ragged(engine, io, &cursor, offset, extent.length);
+            rc = transfer_ragged(engine, io, buffer, offset, extent.length);
         else if (io->op == ENGINE_READ && !read_needed)
-            copy_cursor(&cursor, NULL, extent.length, false);
+            memset(buffer, 0, extent.length);
         else
-            rc = transfer_through_disk(engine, io, &cursor, offset, extent.length, !read_needed);
+            rc = transfer_through_disk(engine, io, buffer, offset, extent.length, !read_needed);
         if (rc != 0)
             return rc;
+        buffer += extent.length;
         offset += extent.length;
         length -= extent.length;
     }
@@ -335,7 +243,7 @@ static int start(struct engine *engine, struct engine_io *io)
 /* What must be done before an io's transfers: only discards and flushes with data need anything. */
 static int prepare(struct engine *engine, struct engine_io *io)
 {
-    if (io->op != ENGINE_DISCARD && (io->op != ENGINE_FLUSH || io->segment_count == 0))
+    if (io->op != ENGINE_DISCARD && (io->op != ENGINE_FLUSH || io->length == 0))
         return 0;
     /* Neither blocks that are given back nor what the flush covers may still be under way. */
     while (engine->busy > 1)
@@ -355,7 +263,7 @@ int engine_submit(struct engine *engine, struct engine_io *io)
     io->rc = 0;
     io->pending = 1; /* ours, so that `done` waits until all pieces are sent */
     rc = prepare(engine, io);
-    if (rc == 0)
+    if (rc == 0 && io->op != ENGINE_DISCARD)
         rc = start(engine, io);
     finish_part(engine, io, rc);
     return 0;
@@ -402,6 +310,5 @@ void engine_close(struct engine *engine)
         engine_wait(engine);
     io_uring_queue_exit(&engine->uring);
     close(engine->event_fd);
-    free(engine->bounce);
     free(engine);
 }

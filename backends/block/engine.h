@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* engine: carries out reads, writes and flushes of a disk by io_uring, straight on given pages. */
+/* engine: carries out reads, writes and flushes of a disk by io_uring. */
 #ifndef BACKENDS_BLOCK_ENGINE_H
 #define BACKENDS_BLOCK_ENGINE_H
 
@@ -7,29 +7,26 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
-#define ENGINE_MAX_IO       32u /* under way at once */
-#define ENGINE_MAX_SEGMENTS 256u
+#define ENGINE_MAX_IO 32u /* under way at once */
 
 struct engine;
 
 /*
- * A flush makes everything durable that was completed before it; one with segments then writes them
+ * A flush makes everything durable that was completed before it; one with data then writes them
  * and makes them durable too, so that they never reach the disk before what they follow.
  */
 enum engine_op { ENGINE_READ, ENGINE_WRITE, ENGINE_FLUSH, ENGINE_DISCARD };
 
 /*
- * One piece of work. The caller fills in the first part and keeps it, and the memory the segments
- * name, until `done` is called (perhaps from within engine_submit()).
+ * One piece of work. The caller fills in the first part and keeps it, and the buffer, until `done`
+ * is called (perhaps from within engine_submit()).
  */
 struct engine_io {
     enum engine_op op;
     uint64_t offset; /* bytes on the disk */
-    uint64_t length; /* of a discard, in bytes */
-    unsigned segment_count;
-    struct iovec segments[ENGINE_MAX_SEGMENTS];
+    uint64_t length; /* bytes; 0 for a flush without data */
+    void *buffer; /* aligned as the disk's devices want it for direct transfers; not for discards */
     void (*done)(struct engine_io *io, int rc);
     void *context;
     /* The engine's own. */

@@ -1,40 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* grants: a guest's pages mapped for a while, or for as long as the connection lives. */
+/* grants: bytes to and from pages a guest granted us, copied by the hypervisor in batches. */
 #ifndef BACKENDS_BLOCK_GRANTS_H
 #define BACKENDS_BLOCK_GRANTS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <xengnttab.h>
 
-#define GRANTS_PER_WANT 256u
-
 struct grants;
-struct grant_chunk;
 
-/* The pages one request wants. */
-struct grant_want {
-    unsigned count;
-    uint32_t refs[GRANTS_PER_WANT];
-    bool writable;                /* we write into them (the guest reads from the disk) */
-    void *pages[GRANTS_PER_WANT]; /* filled in */
-    struct grant_chunk *chunk;    /* filled in: to be given to grants_release() */
-    int rc;                       /* filled in */
+enum grant_direction { GRANT_FROM_GUEST, GRANT_TO_GUEST };
+
+/* One copy: `length` bytes at `offset` of the page granted as `ref`; they do not leave the page. */
+struct grant_bytes {
+    enum grant_direction direction;
+    uint32_t ref;
+    uint16_t offset, length;
+    void *local;
 };
 
-/*
- * With `persistent` a page, once mapped, stays so until grants_close(): the frontend has promised
- * to reuse it. -ENOMEM.
- */
-int grants_open(xengnttab_handle *handle, uint32_t domid, bool persistent, struct grants **out);
-/* Unmaps everything; no page may be in use. */
+/* The handle stays the caller's. -ENOMEM. */
+int grants_open(xengnttab_handle *handle, uint32_t domid, struct grants **out);
 void grants_close(struct grants *grants);
 
 /*
- * Maps the pages of a batch of requests in one call to the hypervisor (two when both kinds are
- * there). A request whose references are wrong gets rc -EINVAL and no pages; the others are served.
+ * Puts a copy on the list. `*rc` is set when it could not be made: -EINVAL for a reference that
+ * does not allow it, -EIO when the kernel refuses; it is left alone otherwise, so that the copies
+ * of one request may share it. Until grants_copy() nothing can be said of the bytes.
  */
-void grants_map(struct grants *grants, struct grant_want *const *wants, unsigned count);
-void grants_release(struct grants *grants, struct grant_chunk *chunk);
+void grants_add(struct grants *grants, const struct grant_bytes *bytes, int *rc);
+/* Makes all the copies listed: one call to the kernel. */
+void grants_copy(struct grants *grants);
 
 #endif

@@ -121,14 +121,12 @@ static void disconnect(struct vbd *vbd)
 {
     if (vbd->page == NULL)
         return;
-    /* Whatever is under way uses the guest's pages: it must end before they go. */
+    /* Whatever is under way uses the buffers: it must end before they go. */
     while (engine_busy(vbd->engine) > 0)
         engine_wait(vbd->engine);
     vbd_answer(vbd);
-    vbd_drop_held(vbd);
+    vbd_put_buffers(vbd);
     xenevtchn_unbind(vbd->evtchn, vbd->port);
-    grants_close(vbd->grants);
-    vbd->grants = NULL;
     xengnttab_unmap(vbd->gnttab, vbd->page, 1);
     vbd->page = NULL;
 }
@@ -160,7 +158,7 @@ static void announce(struct vbd *vbd)
         {"discard-granularity", vbd->disk->discard_unit},
         {"discard-alignment", 0},
         {"discard-secure", 0},
-        {"feature-persistent", 1},
+        {"feature-persistent", 0}, /* grant copies make it pointless: the guest would copy too */
         {"feature-max-indirect-segments", REQUEST_MAX_SEGMENTS},
         {"max-ring-page-order", 0},
         {"multi-queue-max-queues", 1},
@@ -172,7 +170,7 @@ static void announce(struct vbd *vbd)
 }
 
 /* Maps the ring and binds the event channel the frontend's directory names. */
-static int attach(struct vbd *vbd, uint32_t ref, uint32_t remote_port, bool persistent)
+static int attach(struct vbd *vbd, uint32_t ref, uint32_t remote_port)
 {
     uint32_t domid = vbd->bus.frontend_id;
     int port, rc;
@@ -186,7 +184,7 @@ static int attach(struct vbd *vbd, uint32_t ref, uint32_t remote_port, bool pers
     if (rc != 0)
         vbd_log(vbd, "the ring's counters make no sense");
     if (rc == 0)
-        rc = grants_open(vbd->gnttab, domid, persistent, &vbd->grants);
+        rc = vbd_get_buffers(vbd, domid);
     if (rc == 0) {
         port = xenevtchn_bind_interdomain(vbd->evtchn, domid, remote_port);
         if (port >= 0) {
@@ -195,8 +193,7 @@ static int attach(struct vbd *vbd, uint32_t ref, uint32_t remote_port, bool pers
         }
         rc = -errno;
         vbd_log(vbd, "cannot bind event channel %u: %s", remote_port, strerror(errno));
-        grants_close(vbd->grants);
-        vbd->grants = NULL;
+        vbd_put_buffers(vbd);
     }
     xengnttab_unmap(vbd->gnttab, vbd->page, 1);
     vbd->page = NULL;
@@ -207,7 +204,7 @@ static int connect_frontend(struct vbd *vbd)
 {
     struct xs_handle *xs = vbd->bus.xs;
     const char *frontend = vbd->bus.frontend, *backend = vbd->bus.backend;
-    uint64_t ref, port, persistent = 0;
+    uint64_t ref, port;
     char protocol[32];
     int rc;
 
@@ -221,8 +218,7 @@ static int connect_frontend(struct vbd *vbd)
         vbd_log(vbd, "the frontend speaks a protocol other than x86_64-abi");
         return -ENOTSUP;
     }
-    xenbus_read_number(xs, frontend, "feature-persistent", 1, &persistent);
-    rc = attach(vbd, (uint32_t)ref, (uint32_t)port, persistent != 0);
+    rc = attach(vbd, (uint32_t)ref, (uint32_t)port);
     if (rc != 0)
         return rc;
     vbd->broken = false;
@@ -231,8 +227,8 @@ static int connect_frontend(struct vbd *vbd)
     xenbus_write(xs, backend, "physical-sector-size", "%u", vbd->disk->physical_sector);
     xenbus_write(xs, backend, "info", "%u", vbd->limits.read_only ? VDISK_READONLY : 0);
     xenbus_switch_state(&vbd->bus, XENBUS_CONNECTED);
-    vbd_log(vbd, "connected: %llu sectors%s%s", (unsigned long long)vbd->limits.sectors,
-            vbd->limits.read_only ? ", read-only" : "", persistent ? ", persistent grants" : "");
+    vbd_log(vbd, "connected: %llu sectors%s", (unsigned long long)vbd->limits.sectors,
+            vbd->limits.read_only ? ", read-only" : "");
     /* A predecessor may have died with requests taken and answers unannounced. */
     xenevtchn_notify(vbd->evtchn, vbd->port);
     vbd_serve(vbd);

@@ -16,6 +16,9 @@
 
 #define VBD_STATS_DIRECTORY "/run/corbel"
 
+/* What a request can carry at most. Memory is taken when a request first uses it. */
+#define VBD_BUFFER_SIZE (REQUEST_MAX_SEGMENTS * REQUEST_PAGE_SIZE)
+
 /* How long a predecessor's last transfers may take. */
 #define VBD_OPEN_WAIT_MS 8000u
 
@@ -38,11 +41,13 @@ enum vbd_on_error {
 struct vbd_slot {
     struct vbd *vbd;
     struct request request;
-    struct grant_want want;
     struct engine_io io;
+    char *buffer; /* VBD_BUFFER_SIZE bytes */
+    int copied;   /* 0, or why bytes did not come from the guest or get to it */
     int16_t status;
     bool done;
-    bool held; /* failed, to be tried again */
+    bool arrived; /* read from the disk, on its way to the guest */
+    bool held;    /* failed, to be tried again */
 };
 
 struct vbd {
@@ -68,6 +73,7 @@ struct vbd {
     bool asked_read_only;
     xentoollog_logger *logger;
     unsigned log_lines, log_dropped;
+    char *buffers; /* of all slots */
     struct vbd_slot slots[RING_SLOTS];
 };
 
@@ -85,14 +91,17 @@ void vbd_announce_size(struct vbd *vbd);
  */
 void vbd_resize(struct vbd *vbd);
 
+/* What a connection needs beside its ring and event channel. -ENOMEM. */
+int vbd_get_buffers(struct vbd *vbd, uint32_t domid);
+/* Nothing may be under way. Requests that wait for the disk stay in the ring, unanswered. */
+void vbd_put_buffers(struct vbd *vbd);
+
 /* Serves the ring until it is empty or a fair share is done. */
 void vbd_serve(struct vbd *vbd);
 /* Sends the answers that are due, in order. */
 void vbd_answer(struct vbd *vbd);
 /* Tries the requests again that wait for the disk to recover. */
 void vbd_retry(struct vbd *vbd);
-/* Lets go of the pages of requests that wait: they stay in the ring, unanswered. */
-void vbd_drop_held(struct vbd *vbd);
 
 /* ---- vbd_stats.c ---- */
 /* Without /run the counters are kept, but shown nowhere. */

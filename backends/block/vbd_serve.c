@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Passes over the ring before the event loop gets its turn again. */
 #define MAX_PASSES 16u
@@ -11,15 +12,42 @@
 #define MAX_LOGGED_ERRORS 20u
 
 _Static_assert(ENGINE_MAX_IO >= RING_SLOTS, "every slot can be under way");
-_Static_assert(ENGINE_MAX_SEGMENTS >= REQUEST_MAX_SEGMENTS, "an io holds a request");
-_Static_assert(GRANTS_PER_WANT >= REQUEST_MAX_SEGMENTS, "a want holds a request");
+_Static_assert(REQUEST_PAGE_SIZE <= VBD_BUFFER_SIZE, "a buffer holds an indirect page");
+
+int vbd_get_buffers(struct vbd *vbd, uint32_t domid)
+{
+    int rc = grants_open(vbd->gnttab, domid, &vbd->grants);
+
+    if (rc != 0)
+        return rc;
+    vbd->buffers = mmap(NULL, (size_t)RING_SLOTS * VBD_BUFFER_SIZE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (vbd->buffers == MAP_FAILED) {
+        vbd->buffers = NULL;
+        vbd_put_buffers(vbd);
+        return -ENOMEM;
+    }
+    for (unsigned i = 0; i < RING_SLOTS; i++)
+        vbd->slots[i].buffer = vbd->buffers + (size_t)i * VBD_BUFFER_SIZE;
+    return 0;
+}
+
+void vbd_put_buffers(struct vbd *vbd)
+{
+    for (unsigned i = 0; i < RING_SLOTS; i++)
+        vbd->slots[i].held = false;
+    vbd->stats.held = 0;
+    if (vbd->buffers != NULL)
+        munmap(vbd->buffers, (size_t)RING_SLOTS * VBD_BUFFER_SIZE);
+    vbd->buffers = NULL;
+    grants_close(vbd->grants);
+    vbd->grants = NULL;
+}
 
 static void finish(struct vbd_slot *slot, int status)
 {
     struct vbd *vbd = slot->vbd;
 
-    grants_release(vbd->grants, slot->want.chunk);
-    slot->want.chunk = NULL;
     slot->status = (int16_t)status;
     slot->done = true;
     vbd_stats_count(vbd, &slot->request, status);
@@ -59,14 +87,66 @@ static void io_done(struct engine_io *io, int rc)
                 slot->vbd->disk->error[0] != '\0' ? ": " : "", slot->vbd->disk->error);
     if (slot->vbd->on_error == VBD_PAUSE && may_pass(rc))
         hold(slot, rc);
+    else if (rc == 0 && slot->request.kind == REQUEST_READ)
+        slot->arrived = true;
     else
         finish(slot, status_of(rc));
+}
+
+/* Lists the copies of all a request's bytes. */
+static void list_copies(struct vbd_slot *slot, enum grant_direction direction)
+{
+    struct grant_bytes bytes = {.direction = direction, .local = slot->buffer};
+
+    slot->copied = 0;
+    for (unsigned i = 0; i < slot->request.segment_count; i++) {
+        const struct request_segment *segment = &slot->request.segments[i];
+
+        bytes.ref = segment->gref;
+        bytes.offset = segment->offset;
+        bytes.length = segment->length;
+        grants_add(slot->vbd->grants, &bytes, &slot->copied);
+        bytes.local = (char *)bytes.local + segment->length;
+    }
+}
+
+/* For a request whose bytes could not be copied. */
+static void finish_uncopied(struct vbd_slot *slot)
+{
+    if (slot->vbd->errors++ < MAX_LOGGED_ERRORS)
+        vbd_log(slot->vbd, "the frontend named grants that do not allow what it asks for");
+    finish(slot, BLKIF_RSP_ERROR);
+}
+
+/* Gives the guest what was read for it. */
+static void hand_over(struct vbd *vbd)
+{
+    struct vbd_slot *given[RING_SLOTS];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < RING_SLOTS; i++) {
+        struct vbd_slot *slot = &vbd->slots[i];
+
+        if (!slot->arrived)
+            continue;
+        slot->arrived = false;
+        list_copies(slot, GRANT_TO_GUEST);
+        given[count++] = slot;
+    }
+    grants_copy(vbd->grants);
+    for (unsigned i = 0; i < count; i++) {
+        if (given[i]->copied != 0)
+            finish_uncopied(given[i]);
+        else
+            finish(given[i], BLKIF_RSP_OKAY);
+    }
 }
 
 void vbd_answer(struct vbd *vbd)
 {
     struct ring *ring = &vbd->ring;
 
+    hand_over(vbd);
     while (ring->answered != ring->consumed) {
         struct vbd_slot *slot = &vbd->slots[ring->answered % RING_SLOTS];
 
@@ -97,8 +177,8 @@ static unsigned take_batch(struct vbd *vbd, struct vbd_slot **batch)
         }
         slot->vbd = vbd;
         slot->done = false;
+        slot->arrived = false;
         slot->held = false;
-        slot->want.chunk = NULL;
         status = request_parse(&copy, &vbd->limits, &slot->request);
         if (status == BLKIF_RSP_OKAY && vbd->failed && slot->request.kind != REQUEST_READ)
             status = BLKIF_RSP_ERROR;
@@ -110,69 +190,52 @@ static unsigned take_batch(struct vbd *vbd, struct vbd_slot **batch)
     return count;
 }
 
-/* Reads the segments of indirect requests: their pages mapped together, copied once. */
+/* Reads the segments of indirect requests: all copied at once. */
 static void read_indirect(struct vbd *vbd, struct vbd_slot *const *batch, unsigned count)
 {
-    struct grant_want *wants[RING_SLOTS];
-    unsigned n = 0;
-
     for (unsigned i = 0; i < count; i++) {
-        struct vbd_slot *slot = batch[i];
+        const struct request *request = &batch[i]->request;
+        struct grant_bytes bytes = {.direction = GRANT_FROM_GUEST, .local = batch[i]->buffer};
 
-        if (!slot->request.indirect)
+        if (!request->indirect)
             continue;
-        slot->want.count = 1;
-        slot->want.refs[0] = slot->request.indirect_gref;
-        slot->want.writable = false;
-        wants[n++] = &slot->want;
+        bytes.ref = request->indirect_gref;
+        bytes.length = (uint16_t)(request->segment_count * sizeof(struct blkif_request_segment));
+        batch[i]->copied = 0;
+        grants_add(vbd->grants, &bytes, &batch[i]->copied);
     }
-    if (n > 0)
-        grants_map(vbd->grants, wants, n);
+    grants_copy(vbd->grants);
     for (unsigned i = 0; i < count; i++) {
-        struct blkif_request_segment segments[REQUEST_MAX_SEGMENTS];
         struct vbd_slot *slot = batch[i];
-        int status = BLKIF_RSP_ERROR;
+        int status;
 
         if (!slot->request.indirect)
             continue;
-        if (slot->want.rc == 0) {
-            unsigned wanted = slot->request.segment_count;
-
-            memcpy(segments, slot->want.pages[0], wanted * sizeof(segments[0]));
-            __asm__ __volatile__("" : : : "memory");
-            grants_release(vbd->grants, slot->want.chunk);
-            slot->want.chunk = NULL;
-            status = request_parse_segments(segments, wanted, &vbd->limits, &slot->request);
+        if (slot->copied != 0) {
+            finish_uncopied(slot);
+            continue;
         }
+        status = request_parse_segments((const struct blkif_request_segment *)(void *)slot->buffer,
+                                        slot->request.segment_count, &vbd->limits, &slot->request);
         if (status != BLKIF_RSP_OKAY)
             finish(slot, status);
     }
 }
 
-/* Maps the data pages of the whole batch. */
-static void map_batch(struct vbd *vbd, struct vbd_slot *const *batch, unsigned count)
+/* Copies what the batch's writes carry. */
+static void take_data(struct vbd *vbd, struct vbd_slot *const *batch, unsigned count)
 {
-    struct grant_want *wants[RING_SLOTS];
-    unsigned n = 0;
-
     for (unsigned i = 0; i < count; i++) {
         struct vbd_slot *slot = batch[i];
 
-        if (slot->done || slot->request.segment_count == 0)
-            continue;
-        slot->want.count = slot->request.segment_count;
-        slot->want.writable = slot->request.kind == REQUEST_READ;
-        for (unsigned k = 0; k < slot->want.count; k++)
-            slot->want.refs[k] = slot->request.segments[k].gref;
-        wants[n++] = &slot->want;
+        slot->copied = 0;
+        if (!slot->done && slot->request.kind != REQUEST_READ)
+            list_copies(slot, GRANT_FROM_GUEST);
     }
-    if (n > 0)
-        grants_map(vbd->grants, wants, n);
-    for (unsigned i = 0; i < n; i++) {
-        if (wants[i]->rc == 0)
-            continue;
-        if (vbd->errors++ < MAX_LOGGED_ERRORS)
-            vbd_log(vbd, "the frontend named grants that cannot be mapped");
+    grants_copy(vbd->grants);
+    for (unsigned i = 0; i < count; i++) {
+        if (!batch[i]->done && batch[i]->copied != 0)
+            finish_uncopied(batch[i]);
     }
 }
 
@@ -185,18 +248,10 @@ static void submit(struct vbd *vbd, struct vbd_slot *slot)
     const struct request *request = &slot->request;
     struct engine_io *io = &slot->io;
 
-    if (request->segment_count > 0 && slot->want.rc != 0) {
-        finish(slot, BLKIF_RSP_ERROR);
-        return;
-    }
     io->op = ops[request->kind];
     io->offset = request->sector * REQUEST_SECTOR;
     io->length = request->sectors * REQUEST_SECTOR;
-    io->segment_count = request->segment_count;
-    for (unsigned i = 0; i < request->segment_count; i++) {
-        io->segments[i].iov_base = (char *)slot->want.pages[i] + request->segments[i].offset;
-        io->segments[i].iov_len = request->segments[i].length;
-    }
+    io->buffer = slot->buffer;
     io->done = io_done;
     io->context = slot;
     if (engine_submit(vbd->engine, io) != 0)
@@ -214,7 +269,7 @@ void vbd_serve(struct vbd *vbd)
         if (vbd->ring.consumed - vbd->ring.answered == RING_SLOTS && count > 0)
             vbd->stats.full_rings++;
         read_indirect(vbd, batch, count);
-        map_batch(vbd, batch, count);
+        take_data(vbd, batch, count);
         for (unsigned i = 0; i < count; i++) {
             if (!batch[i]->done)
                 submit(vbd, batch[i]);
@@ -252,18 +307,4 @@ void vbd_retry(struct vbd *vbd)
         vbd_log(vbd, "the disk has recovered");
         xenbus_write(vbd->bus.xs, vbd->bus.backend, "io-status", "ok");
     }
-}
-
-void vbd_drop_held(struct vbd *vbd)
-{
-    for (unsigned i = 0; i < RING_SLOTS; i++) {
-        struct vbd_slot *slot = &vbd->slots[i];
-
-        if (!slot->held)
-            continue;
-        slot->held = false;
-        grants_release(vbd->grants, slot->want.chunk);
-        slot->want.chunk = NULL;
-    }
-    vbd->stats.held = 0;
 }

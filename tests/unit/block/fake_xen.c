@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xen/grant_table.h>
 
 #define RETRY_MS   100
 #define STOP_EVENT 1000000u /* added to the event counter: end kindly */
@@ -22,48 +23,27 @@
 static struct fake_guest *guest_here;
 static int notify_fd;
 
-/* ---- libxengnttab: pages side by side in one mapping, as the real one gives them ---- */
+/* ---- libxengnttab ---- */
 
-static uint8_t *window;     /* address space where mappings are made */
-static unsigned window_top; /* pages handed out */
-static int guest_memory = -1;
-
-void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
-                                      uint32_t *refs, int prot)
+int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
+                         xengnttab_grant_copy_segment_t *segments)
 {
-    uint8_t *at;
-
     (void)xgt;
-    (void)domid;
     for (uint32_t i = 0; i < count; i++) {
-        if (refs[i] >= FAKE_PAGES) {
-            errno = EINVAL;
-            return NULL;
+        xengnttab_grant_copy_segment_t *copy = &segments[i];
+        bool to_guest = copy->flags == GNTCOPY_dest_gref;
+        const union xengnttab_copy_ptr *remote = to_guest ? &copy->dest : &copy->source;
+        uint8_t *bytes = guest_here->pages[remote->foreign.ref % FAKE_PAGES];
+
+        if (remote->foreign.ref >= FAKE_PAGES || remote->foreign.offset + copy->len > FAKE_PAGE) {
+            copy->status = GNTST_bad_gntref;
+            continue;
         }
+        bytes += remote->foreign.offset;
+        memcpy(to_guest ? bytes : copy->dest.virt, to_guest ? copy->source.virt : bytes, copy->len);
+        copy->status = GNTST_okay;
     }
-    if (window_top + count > 1u << 20) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    at = window + (size_t)window_top * FAKE_PAGE;
-    window_top += count;
-    for (uint32_t i = 0; i < count; i++) {
-        off_t offset = (off_t)offsetof(struct fake_guest, pages) + (off_t)refs[i] * FAKE_PAGE;
-
-        if (mmap(at + (size_t)i * FAKE_PAGE, FAKE_PAGE, prot, MAP_SHARED | MAP_FIXED, guest_memory,
-                 offset) == MAP_FAILED)
-            abort();
-    }
-    return at;
-}
-
-int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count)
-{
-    (void)xgt;
-    return mmap(start, (size_t)count * FAKE_PAGE, PROT_NONE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED
-               ? -1
-               : 0;
+    return 0;
 }
 
 /* ---- libxenevtchn, xenbus ---- */
@@ -116,8 +96,7 @@ static void open_vbd(struct vbd *vbd, const struct fake_backend *backend, const 
     vbd->page = guest_here->ring;
     if (ring_attach(&vbd->ring, vbd->page) != 0)
         _exit(FAKE_REFUSED);
-    if (engine_open(vbd->disk, &vbd->engine) != 0 ||
-        grants_open(NULL, 1, backend->persistent, &vbd->grants) != 0)
+    if (engine_open(vbd->disk, &vbd->engine) != 0 || vbd_get_buffers(vbd, 1) != 0)
         _exit(3);
 }
 
@@ -126,8 +105,7 @@ static void close_vbd(struct vbd *vbd)
     while (engine_busy(vbd->engine) > 0)
         engine_wait(vbd->engine);
     vbd_answer(vbd);
-    vbd_drop_held(vbd);
-    grants_close(vbd->grants);
+    vbd_put_buffers(vbd);
     engine_close(vbd->engine);
     disk_close(vbd->disk);
     free(vbd);
@@ -165,14 +143,9 @@ void fake_new(struct fake_backend *backend)
     struct blkif_sring *shared;
 
     memset(backend, 0, sizeof(*backend));
-    guest_memory = memfd_create("guest", MFD_CLOEXEC);
-    if (guest_memory < 0 || ftruncate(guest_memory, sizeof(struct fake_guest)) != 0)
-        abort();
-    backend->guest =
-        mmap(NULL, sizeof(struct fake_guest), PROT_READ | PROT_WRITE, MAP_SHARED, guest_memory, 0);
-    window = mmap(NULL, (size_t)FAKE_PAGE << 20, PROT_NONE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (backend->guest == MAP_FAILED || window == MAP_FAILED)
+    backend->guest = mmap(NULL, sizeof(struct fake_guest), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (backend->guest == MAP_FAILED)
         abort();
     shared = (struct blkif_sring *)backend->guest->ring;
     SHARED_RING_INIT(shared);
@@ -184,8 +157,6 @@ void fake_new(struct fake_backend *backend)
 void fake_free(struct fake_backend *backend)
 {
     munmap(backend->guest, sizeof(struct fake_guest));
-    munmap(window, (size_t)FAKE_PAGE << 20);
-    close(guest_memory);
     close(backend->to_backend);
     close(backend->to_guest);
 }

@@ -32,7 +32,6 @@ struct fake_backend {
     struct blkif_front_ring front;
     int to_backend, to_guest; /* eventfds */
     pid_t pid;
-    bool persistent;
     enum vbd_on_error on_error;
 };
 

@@ -262,12 +262,30 @@ bool array_is_over(const struct array_client *client)
 
 /* ---- what the array sees ---- */
 
+/* Whether SIGKILL waits for a process: it is on its way out and runs no code of its own any more. */
+static bool is_being_killed(pid_t pid)
+{
+    unsigned long long pending = 0;
+    char path[32], line[128];
+    FILE *status;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    status = fopen(path, "r");
+    while (status != NULL && fgets(line, sizeof(line), status) != NULL) {
+        if (strncmp(line, "SigPnd:", 7) == 0 || strncmp(line, "ShdPnd:", 7) == 0)
+            pending |= strtoull(line + 7, NULL, 16);
+    }
+    if (status != NULL)
+        fclose(status);
+    return (pending >> (SIGKILL - 1) & 1) != 0;
+}
+
 /* Whether a host has ended, buried or not: its watchdog may just have done its work. */
 static bool has_ended(const struct host_state *state)
 {
     siginfo_t info = {0};
 
-    return state->dead ||
+    return state->dead || is_being_killed(state->pid) ||
            (waitid(P_PID, (id_t)state->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
             info.si_pid == state->pid);
 }

@@ -89,9 +89,8 @@ static void job_prepare(struct job *job, enum engine_op op, uint64_t offset, uns
 {
     job->io.op = op;
     job->io.offset = offset;
-    job->io.segment_count = pages;
-    for (unsigned i = 0; i < pages; i++)
-        job->io.segments[i] = (struct iovec){job->memory + i * PAGE, PAGE};
+    job->io.length = pages * PAGE;
+    job->io.buffer = job->memory;
     job->io.done = job_done;
     job->io.context = job;
     job->finished = 0;

@@ -235,7 +235,6 @@ static void one_seed(unsigned seed)
     unsigned asked = 0, kills = 0;
 
     fake_new(&guest.backend);
-    guest.backend.persistent = seed % 2 == 0;
     fake_start(&guest.backend, TARGET);
     while (asked < OPS) {
         unsigned burst = 1 + pick(&guest, 24);
@@ -417,7 +416,6 @@ static void test_nonsense(void **state)
 
         fake_new(&guest.backend);
         ring = guest.backend.guest->ring;
-        guest.backend.persistent = round % 2 == 0;
         /* Slots of noise behind operations that exist, so that some of them get far. */
         for (unsigned i = sizeof(struct blkif_sring) / 2; i < FAKE_PAGE; i++)
             ring[i] = (uint8_t)rand_r(&guest.seed);
