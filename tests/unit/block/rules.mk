@@ -12,3 +12,10 @@ $(eval $(call unit_test,vmfs_hosts,tests/unit/block/test_hosts.c tests/unit/bloc
 $(eval $(call unit_test,block_kill,tests/unit/block/test_kill.c tests/unit/block/fake_xen.c \
   $(addprefix backends/block/,ring.c request.c grants.c engine.c vbd_serve.c vbd_stats.c) $(BDISK_SRC),-luring $(BDISK_LIBS)))
 $(eval $(call unit_test,vmdk_power_cut,tests/unit/block/test_vmdk_cut.c tests/unit/block/memory_store.c $(BDISK_SRC),$(BDISK_LIBS)))
+
+.PHONY: seeds
+## seeds: power cuts, 32 hosts on one volume and killed backends, SEEDS=1000 seeds of each (about two hours)
+seeds: $(B)/unit/vmfs_power_cut $(B)/unit/vmfs_hosts $(B)/unit/block_kill
+	SEEDS=$(or $(SEEDS),1000) $(B)/unit/vmfs_power_cut
+	HOSTS_SEEDS=$(or $(SEEDS),1000) HOSTS_ROUNDS=100 $(B)/unit/vmfs_hosts
+	KILL_SEEDS=$(or $(SEEDS),1000) $(B)/unit/block_kill
