@@ -83,7 +83,9 @@ int ats_compare_and_write(int fd, const struct ats *ats, uint64_t offset, const 
 {
     uint64_t lba = ats->first_lba + offset / SECTOR;
     uint8_t cdb[16] = {CAW};
-    uint8_t data[2 * SECTOR];
+    /* Within one page: Linux's target takes the second sector to follow the first in memory, and
+     * would write what lies behind the page. */
+    _Alignas(2 * SECTOR) uint8_t data[2 * SECTOR];
 
     for (unsigned i = 0; i < 8; i++)
         cdb[2 + i] = (uint8_t)(lba >> (56 - 8 * i));
