@@ -243,8 +243,9 @@ static int judge_slots(struct vmfs_volume *volume, struct vmfs_slot *slots, bool
         }
         if (own_process_alive(volume, address))
             continue;
+        /* It may have been living a moment ago, and clear its slot itself. */
         rc = slot_clear(volume, &slots[i]);
-        if (rc != 0)
+        if (rc != 0 && rc != -EAGAIN)
             return rc;
     }
     return 0;
