@@ -262,7 +262,8 @@ bool array_is_over(const struct array_client *client)
 
 /* ---- what the array sees ---- */
 
-/* Whether SIGKILL waits for a process: it is on its way out and runs no code of its own any more. */
+/* Whether SIGKILL waits for a process: it is on its way out and runs no code of its own any more.
+ */
 static bool is_being_killed(pid_t pid)
 {
     unsigned long long pending = 0;
