@@ -8,7 +8,7 @@ BDISK_LIBS := -lz
 
 # The backend: what serves a vbd, apart from its two main programs.
 BLKBACK_SRC  := $(addprefix backends/block/,request.c ring.c grants.c engine.c vbd.c vbd_serve.c vbd_stats.c vbd_resize.c) \
-                $(BDISK_SRC) backends/lib/xenbus.c
+                $(BDISK_SRC) backends/lib/xenbus.c backends/lib/cpu_account.c
 # libxenstore ends its reading thread by pthread_cancel(), for which glibc loads libgcc_s by name:
 # naming it here makes the image's packer see it.
 XENSTORE_LIBS := -lxenstore -Wl,--no-as-needed -lgcc_s -Wl,--as-needed

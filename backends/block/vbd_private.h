@@ -9,6 +9,7 @@
 #include "block/request.h"
 #include "block/ring.h"
 #include "block/vbd.h"
+#include "lib/cpu_account.h"
 #include "lib/xenbus.h"
 
 #include <xenevtchn.h>
@@ -69,6 +70,8 @@ struct vbd {
     enum vbd_on_error on_error;
     struct vbd_stats stats, shown;
     int stats_fd;
+    struct cpu_account cpu; /* all of this process, which serves nobody else */
+    uint64_t cpu_before;    /* what its predecessors used */
     char format[16], target[512];
     bool asked_read_only;
     xentoollog_logger *logger;

@@ -11,6 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* "…/backend/vbd/DOMAIN/DEVICE" as numbers. */
+static bool device_numbers(const char *backend, unsigned *domain, unsigned *device)
+{
+    const char *at = strstr(backend, "/backend/vbd/");
+
+    return at != NULL && sscanf(at, "/backend/vbd/%u/%u", domain, device) == 2;
+}
+
 /* "…/backend/vbd/DOMAIN/DEVICE" → "vbd-DOMAIN-DEVICE", as Linux's sysfs names them. */
 static bool file_name(const char *backend, char *out, size_t size)
 {
@@ -28,19 +36,24 @@ static bool file_name(const char *backend, char *out, size_t size)
 
 void vbd_stats_open(struct vbd *vbd)
 {
+    unsigned domain, device;
     char path[128];
 
-    vbd->stats_fd = -1;
+    vbd->stats_fd = vbd->cpu.fd = -1;
     if (mkdir(VBD_STATS_DIRECTORY, 0755) != 0 && errno != EEXIST)
         return;
     if (file_name(vbd->bus.backend, path, sizeof(path)))
         vbd->stats_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (device_numbers(vbd->bus.backend, &domain, &device))
+        cpu_account_open(&vbd->cpu, CPU_ACCOUNT_DIRECTORY, "vbd", domain, device);
+    vbd->cpu_before = vbd->cpu.ns;
 }
 
 void vbd_stats_close(struct vbd *vbd)
 {
     char path[128];
 
+    cpu_account_close(&vbd->cpu);
     if (vbd->stats_fd < 0)
         return;
     close(vbd->stats_fd);
@@ -83,6 +96,8 @@ void vbd_stats_show(struct vbd *vbd)
     char text[512];
     int length;
 
+    vbd->cpu.ns = vbd->cpu_before + cpu_time_of_process();
+    cpu_account_show(&vbd->cpu);
     if (vbd->stats_fd < 0 || memcmp(stats, &vbd->shown, sizeof(*stats)) == 0)
         return;
     /* Fixed width: one write replaces all of the last one. Names as in Linux's sysfs. */

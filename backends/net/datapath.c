@@ -267,3 +267,12 @@ enum datapath_result datapath_serve_uplink(struct datapath *dp, struct uplink_po
         return DATAPATH_GONE;
     return result == UPLINK_EMPTY ? DATAPATH_IDLE : DATAPATH_MORE;
 }
+
+uint64_t datapath_charge_receivers(struct datapath *dp, uint64_t ns)
+{
+    unsigned n = dp->batch.n_deliveries;
+
+    for (unsigned i = 0; i < n; i++)
+        dp->batch.deliveries[i].vif->cpu_ns += ns / n;
+    return n == 0 ? ns : 0;
+}

@@ -41,4 +41,8 @@ enum datapath_result datapath_serve_vif(struct datapath *dp, struct vif *vif, ui
 enum datapath_result datapath_serve_uplink(struct datapath *dp, struct uplink_port *uplink,
                                            uint64_t now_ms);
 
+/* Divides `ns` of CPU among the receivers of the batch last served, by the frames each got. Returns
+ * what is nobody's: no guest got any. */
+uint64_t datapath_charge_receivers(struct datapath *dp, uint64_t ns);
+
 #endif

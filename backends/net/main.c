@@ -36,6 +36,7 @@ struct daemon {
     xengnttab_handle *gnttab;
     xenevtchn_handle *evtchn;
     struct vifs *vifs;
+    struct cpu_meter meter;
     struct datapath *dp;
     int epoll_fd, signal_fd, timer_fd, control_fd;
     bool stop;
@@ -99,6 +100,7 @@ static void on_uplink(struct daemon *d, void *arg)
     if (uplink->port.number >= 0 && datapath_serve_uplink(d->dp, uplink, now_ms()) == DATAPATH_GONE)
         switches_lose_uplink(uplink);
     vifs_close_broken(d->vifs);
+    datapath_charge_receivers(d->dp, cpu_meter_lap(&d->meter));
 }
 
 static void on_control(struct daemon *d, void *arg)
@@ -108,6 +110,7 @@ static void on_control(struct daemon *d, void *arg)
     (void)arg;
     if (fd >= 0)
         control_serve(fd, &d->switches, now_ms());
+    cpu_meter_lap(&d->meter);
 }
 
 static void on_signal(struct daemon *d, void *arg)
@@ -146,6 +149,8 @@ static void on_timer(struct daemon *d, void *arg)
     (void)arg;
     if (read(d->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
         switches_maintain(&d->switches, now_ms(), add_uplink, d);
+    vifs_show_accounts(d->vifs);
+    cpu_meter_lap(&d->meter); /* that was for nobody */
 }
 
 static int open_descriptors(struct daemon *d, const char *control_path)
@@ -193,7 +198,7 @@ static int open_xen(struct daemon *d)
         return -1;
     }
     d->dp = datapath_new(d->gnttab, d->evtchn);
-    d->vifs = vifs_new(d->xs, d->gnttab, d->evtchn, switches_find, &d->switches);
+    d->vifs = vifs_new(d->xs, d->gnttab, d->evtchn, &d->meter, switches_find, &d->switches);
     if (!d->dp || !d->vifs) {
         net_log("cannot begin to watch the store for vifs: %s", strerror(errno));
         return -1;

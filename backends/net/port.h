@@ -30,6 +30,7 @@ struct vif {
     bool can_blank_csum4, can_blank_csum6;
     bool queued; /* in the list of vifs with work */
     TAILQ_ENTRY(vif) work_link;
+    uint64_t cpu_ns;    /* of this process, spent on its behalf and not yet in an account */
     const char *broken; /* why its ring cannot be served any more; NULL: it can */
 };
 

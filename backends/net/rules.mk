@@ -9,7 +9,7 @@ NET_PATH    := $(NET)/batch.c $(NET)/datapath.c $(NET)/deliver.c
 NET_DAEMON  := $(NET)/main.c $(NET)/config.c $(NET)/control.c $(NET)/lifecycle.c $(NET)/log.c \
                $(NET)/nat/dhcp.c $(NET)/nat/nat.c $(NET)/switches.c \
                $(NET)/uplink/packet.c $(NET)/uplink/tap.c $(NET)/uplink/uplink.c \
-               $(NET)/vif.c $(NET)/vifs.c backends/lib/xenbus.c
+               $(NET)/vif.c $(NET)/vifs.c backends/lib/xenbus.c backends/lib/cpu_account.c
 
 $(eval $(call program,corbel-vswitchd,\
     $(NET_DAEMON) $(NET_PATH) $(NET_RINGS) $(NET_FRAMES) $(NET_VSWITCH),\

@@ -30,6 +30,7 @@ struct device {
     bool connected;
     unsigned n_messages;
     struct vif vif;
+    struct cpu_account cpu;
 };
 
 TAILQ_HEAD(device_list, device);
@@ -38,6 +39,7 @@ struct vifs {
     struct xs_handle *xs;
     xengnttab_handle *gnttab;
     xenevtchn_handle *evtchn;
+    struct cpu_meter *meter;
     vifs_find_switch find;
     void *find_arg;
     struct device_list devices;
@@ -45,14 +47,18 @@ struct vifs {
 };
 
 struct vifs *vifs_new(struct xs_handle *xs, xengnttab_handle *gnttab, xenevtchn_handle *evtchn,
-                      vifs_find_switch find, void *arg)
+                      struct cpu_meter *meter, vifs_find_switch find, void *arg)
 {
     struct vifs *vifs = calloc(1, sizeof(*vifs));
 
     if (!vifs)
         return NULL;
-    *vifs =
-        (struct vifs){.xs = xs, .gnttab = gnttab, .evtchn = evtchn, .find = find, .find_arg = arg};
+    *vifs = (struct vifs){.xs = xs,
+                          .gnttab = gnttab,
+                          .evtchn = evtchn,
+                          .meter = meter,
+                          .find = find,
+                          .find_arg = arg};
     TAILQ_INIT(&vifs->devices);
     TAILQ_INIT(&vifs->work);
     if (!xs_watch(xs, BACKENDS_DIR, BACKENDS_TOKEN)) {
@@ -247,6 +253,7 @@ static void step(struct vifs *vifs, struct device *device)
 
     view.backend = xenbus_state_of(vifs->xs, device->backend_dir);
     if (view.backend == XENBUS_UNKNOWN) {
+        cpu_account_close(&device->cpu);
         forget(vifs, device);
         return;
     }
@@ -273,6 +280,7 @@ static void step(struct vifs *vifs, struct device *device)
         set_state(vifs, device, XENBUS_CLOSED);
         break;
     }
+    device->vif.cpu_ns += cpu_meter_lap(vifs->meter);
 }
 
 static struct device *find_device(struct vifs *vifs, uint32_t domid, uint32_t devid)
@@ -303,6 +311,7 @@ static void handle_device(struct vifs *vifs, uint32_t domid, uint32_t devid)
         snprintf(device->name, sizeof(device->name), "vif%u.%u", domid, devid);
         snprintf(device->backend_dir, sizeof(device->backend_dir), BACKENDS_DIR "/%u/%u", domid,
                  devid);
+        cpu_account_open(&device->cpu, CPU_ACCOUNT_DIRECTORY, "vif", domid, devid);
         TAILQ_INSERT_TAIL(&vifs->devices, device, link);
     }
     step(vifs, device);
@@ -384,8 +393,10 @@ void vifs_handle_event(struct vifs *vifs)
         return;
     xenevtchn_unmask(vifs->evtchn, (evtchn_port_t)port);
     TAILQ_FOREACH(device, &vifs->devices, link)
-    if (device->connected && (device->vif.tx_event == port || device->vif.rx_event == port))
+    if (device->connected && (device->vif.tx_event == port || device->vif.rx_event == port)) {
         queue_vif(vifs, &device->vif);
+        device->vif.cpu_ns += cpu_meter_lap(vifs->meter);
+    }
 }
 
 bool vifs_have_work(const struct vifs *vifs)
@@ -414,8 +425,21 @@ void vifs_serve(struct vifs *vifs, struct datapath *dp, uint64_t now_ms)
         vif->queued = false;
         if (!vif->broken && datapath_serve_vif(dp, vif, now_ms) == DATAPATH_MORE)
             queue_vif(vifs, vif);
+        vif->cpu_ns += cpu_meter_lap(vifs->meter);
     }
     vifs_close_broken(vifs);
+}
+
+void vifs_show_accounts(struct vifs *vifs)
+{
+    struct device *device;
+
+    TAILQ_FOREACH(device, &vifs->devices, link)
+    {
+        device->cpu.ns += device->vif.cpu_ns;
+        device->vif.cpu_ns = 0;
+        cpu_account_show(&device->cpu);
+    }
 }
 
 void vifs_free(struct vifs *vifs)
@@ -424,6 +448,7 @@ void vifs_free(struct vifs *vifs)
 
     if (!vifs)
         return;
+    vifs_show_accounts(vifs);
     while ((device = TAILQ_FIRST(&vifs->devices)) != NULL)
         forget(vifs, device);
     free(vifs);

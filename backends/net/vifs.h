@@ -3,6 +3,7 @@
 #ifndef NET_VIFS_H
 #define NET_VIFS_H
 
+#include "lib/cpu_account.h"
 #include "net/datapath.h"
 
 #include <xenevtchn.h>
@@ -16,10 +17,11 @@ typedef struct vswitch *(*vifs_find_switch)(const char *name, void *arg);
 
 /*
  * Watch the backend directory of vifs; what is there already is reported as the first change. The
- * handles stay the caller's. NULL with errno.
+ * handles and the meter, by whose laps CPU time is charged to vifs, stay the caller's. NULL with
+ * errno.
  */
 struct vifs *vifs_new(struct xs_handle *xs, xengnttab_handle *gnttab, xenevtchn_handle *evtchn,
-                      vifs_find_switch find, void *arg);
+                      struct cpu_meter *meter, vifs_find_switch find, void *arg);
 
 /* Take every waiting change of the store; to be called when xs_fileno() is readable. */
 void vifs_handle_changes(struct vifs *vifs);
@@ -32,6 +34,9 @@ bool vifs_have_work(const struct vifs *vifs);
 
 /* Serve each waiting vif one batch; disconnect those whose rings turn out broken. */
 void vifs_serve(struct vifs *vifs, struct datapath *dp, uint64_t now_ms);
+
+/* Brings the accounts of all vifs up to date for those who read them. */
+void vifs_show_accounts(struct vifs *vifs);
 
 /* Disconnect the vifs that were found broken while others were served. */
 void vifs_close_broken(struct vifs *vifs);

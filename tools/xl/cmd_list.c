@@ -2,6 +2,7 @@
 /* xl list, vm-list: the domains there are. */
 #include "command.h"
 #include "describe.h"
+#include "domain/accounting.h"
 #include "util/report.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@ struct list_options {
     bool is_long;
     bool is_verbose;
     bool is_json;
+    bool is_accounting;
 };
 
 struct domains {
@@ -93,23 +95,39 @@ static void print_row(const struct xen_domctl_getdomaininfo *info, const char *n
     putchar('\n');
 }
 
+/* The CPU time of the guest itself, and what dom0's backends spent on its disks and interfaces. */
+static void print_accounts(const struct xen_domctl_getdomaininfo *info, const char *name)
+{
+    struct accounting a = accounting_read(ACCOUNTING_DIRECTORY, info->domain);
+    double disk = (double)a.disk_ns / 1e9, net = (double)a.net_ns / 1e9;
+
+    printf("%-40s %5d %10.2f %10.2f %10.2f %10.2f\n", name, info->domain, seconds(info), disk, net,
+           seconds(info) + disk + net);
+}
+
 static json_t *json_row(const struct xen_domctl_getdomaininfo *info, const char *name)
 {
     char state[7], uuid[UUID_STR_LEN];
 
+    struct accounting a = accounting_read(ACCOUNTING_DIRECTORY, info->domain);
+
     state_text(info, state);
     uuid_unparse_lower(info->handle, uuid);
-    return json_pack("{s:s, s:i, s:I, s:i, s:s, s:f, s:s}", "name", name, "id", (int)info->domain,
-                     "memory_mib", (json_int_t)memory_mib(info), "vcpus",
+    return json_pack("{s:s, s:i, s:I, s:i, s:s, s:f, s:s, s:f, s:f}", "name", name, "id",
+                     (int)info->domain, "memory_mib", (json_int_t)memory_mib(info), "vcpus",
                      (int)info->nr_online_vcpus, "state", state, "time_s", seconds(info), "uuid",
-                     uuid);
+                     uuid, "backend_disk_s", (double)a.disk_ns / 1e9, "backend_net_s",
+                     (double)a.net_ns / 1e9);
 }
 
 static void print_all(struct domains *domains, const struct list_options *options)
 {
     json_t *array = options->is_long || options->is_json ? json_array() : NULL;
 
-    if (!array)
+    if (!array && options->is_accounting)
+        printf("Name                                        ID    Time(s)    Disk(s)     Net(s)   "
+               "Total(s)\n");
+    else if (!array)
         printf("Name                                        ID   Mem VCPUs\tState\tTime(s)%s\n",
                options->is_verbose
                    ? "   UUID                            Reason-Code\tSecurity Label"
@@ -123,6 +141,8 @@ static void print_all(struct domains *domains, const struct list_options *option
             json_array_append_new(array, describe_domain(&domains->ts, info));
         else if (options->is_json)
             json_array_append_new(array, json_row(info, shown));
+        else if (options->is_accounting)
+            print_accounts(info, shown);
         else
             print_row(info, shown, options->is_verbose);
         free(name);
@@ -136,18 +156,21 @@ int cmd_list(int argc, char **argv)
     static const struct option known[] = {{"long", no_argument, NULL, 'l'},
                                           {"verbose", no_argument, NULL, 'v'},
                                           {"json", no_argument, NULL, 'j'},
+                                          {"accounting", no_argument, NULL, 'a'},
                                           {0}};
     struct list_options options = {0};
     struct domains domains;
     int c, ret;
 
-    while ((c = getopt_long(argc, argv, "lv", known, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "lva", known, NULL)) != -1) {
         if (c == 'l')
             options.is_long = true;
         else if (c == 'v')
             options.is_verbose = true;
         else if (c == 'j')
             options.is_json = true;
+        else if (c == 'a')
+            options.is_accounting = true;
         else
             return command_usage(argv[0]);
     }

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"list", cmd_list, "[options] [Domain]", "List information about all/some domains",
      "-l, --long          All details (JSON)\n"
      "-v, --verbose       UUIDs and why a domain stopped\n"
+     "-a, --accounting    CPU time with what dom0's backends spent for the domain\n"
      "--json              The table as JSON"},
     {"info", cmd_info, "[options]", "Get information about the host",
      "--json              As JSON"},

@@ -12,3 +12,5 @@ $(eval $(call unit_test,net-datapath,$(NET_TESTS)/test_datapath.c $(NET_TESTS)/f
 # Uplinks over the real kernel; needs root, skips without.
 $(eval $(call unit_test,net-uplink,$(NET_TESTS)/test_uplink.c $(NET_FRAMES) \
     $(NET)/uplink/uplink.c $(NET)/uplink/tap.c $(NET)/uplink/packet.c))
+# What backends spend, as they write it and as xl reads it.
+$(eval $(call unit_test,net-accounts,$(NET_TESTS)/test_accounts.c backends/lib/cpu_account.c tools/libs/domain/accounting.c))

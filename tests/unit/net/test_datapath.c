@@ -303,6 +303,31 @@ static void test_uplink_to_guest(void **state)
     assert_int_equal(flags & NETRXF_csum_blank, NETRXF_csum_blank);
 }
 
+/* What a batch of an uplink costs is its receivers', by their frames; what nobody got is nobody's.
+ */
+static void test_receivers_are_charged(void **state)
+{
+    struct virtio_net_hdr header = {0};
+    unsigned to[] = {1, 1, 1, 2};
+    uint64_t before[3];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        before[i] = fake_guests[i].vif.cpu_ns;
+    for (unsigned i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+        struct iovec iov[2] = {{&header, sizeof(header)}, {sent, build(to[i], 9, 200)}};
+
+        assert_int_equal(writev(far_side, iov, 2), sizeof(header) + 200);
+    }
+    assert_int_equal(datapath_serve_uplink(dp, &uplink, 0), DATAPATH_IDLE);
+    assert_int_equal(datapath_charge_receivers(dp, 4000), 0);
+    assert_int_equal(fake_guests[1].vif.cpu_ns - before[1], 3000);
+    assert_int_equal(fake_guests[2].vif.cpu_ns - before[2], 1000);
+    assert_int_equal(fake_guests[0].vif.cpu_ns - before[0], 0);
+    assert_int_equal(datapath_serve_uplink(dp, &uplink, 0), DATAPATH_IDLE);
+    assert_int_equal(datapath_charge_receivers(dp, 500), 500);
+}
+
 /* In a group with a VLAN, guests send and receive without tags, the uplink with them. */
 static void test_vlan_tags_are_put_in_and_taken_out(void **state)
 {
@@ -417,6 +442,7 @@ int main(void)
         TEST(test_bad_reference_of_a_receiver_hurts_only_itself),
         TEST(test_broken_rings_are_named),
         TEST(test_uplink_to_guest),
+        TEST(test_receivers_are_charged),
         TEST(test_vlan_tags_are_put_in_and_taken_out),
         TEST(test_rings_outlive_the_backend),
         TEST(test_random_slots),
