@@ -5,5 +5,5 @@
 void guest_main(void)
 {
     for (;;)
-        __asm__ volatile("pause");
+        __asm__ volatile("");
 }

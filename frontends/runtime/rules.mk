@@ -3,7 +3,7 @@
 RT_CFLAGS := $(CSTD) -O2 -g $(WARN) -ffreestanding -fno-pic -fno-stack-protector -mno-red-zone \
              -mcmodel=kernel -mgeneral-regs-only -fcf-protection=none \
              -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-toplevel-reorder \
-             -Ifrontends -Itests/guests \
+             -I. -Ifrontends -Itests/guests \
              -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
 RT_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,frontends/runtime/runtime.ld \
               -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments \

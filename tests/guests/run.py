@@ -21,6 +21,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("B", "build"))
 XEN_PACKAGE = "xen-hypervisor-4.17-amd64"
+PARENTS = ("hostile", "scheduler")  # folders of tests that build children of their own file
 RESULTS = ("success", "skip", "error", "failure")
 # Xen's idle loop uses mwait as TCG's EPYC offers it, and faults on it: keep it to hlt.
 XEN_WORDS = "cpuidle=0"
@@ -61,7 +62,7 @@ def boot(hypervisor, name, args, options):
         if not path.exists():
             sys.exit(f"run.py: {path} is missing; build it with `{how}` (B={BUILD})")
     modules = f"{guest} {name} {args.words}".rstrip()
-    if (HERE / "hostile" / f"{name}.c").exists():
+    if any((HERE / folder / f"{name}.c").exists() for folder in PARENTS):
         modules += f",{guest}"  # what its children run
     command = [
         "qemu-system-x86_64", "-kernel", str(hypervisor),
@@ -69,6 +70,8 @@ def boot(hypervisor, name, args, options):
         "-initrd", modules, "-m", "256", "-cpu", args.cpu, "-smp", str(args.cpus), "-nodefaults",
         "-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot",
     ]
+    if args.count is not None:
+        command += ["-icount", f"shift={args.count},sleep=off"]
     try:
         run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, timeout=args.timeout, check=False)
@@ -156,6 +159,8 @@ def main():
     parser.add_argument("--hypervisor", type=pathlib.Path, default=BUILD / "corbel")
     parser.add_argument("--cpu", default="EPYC", help="QEMU's -cpu")
     parser.add_argument("--cpus", type=int, default=1, help="CPUs of the machine")
+    parser.add_argument("--count", type=int, metavar="N",
+                        help="time counts instructions, 2**N ns each, whatever else the host does")
     parser.add_argument("--words", default="", help="words on the test's own command line")
     parser.add_argument("--options", default="", help="more words for the hypervisor")
     parser.add_argument("--timeout", type=float, default=90, help="seconds a boot may take")
