@@ -10,10 +10,10 @@ HOSTILE_TESTS := $(patsubst tests/guests/hostile/%.c,%,$(wildcard tests/guests/h
 $(foreach name,$(HOSTILE_TESTS),\
   $(eval $(call micro_guest,$(name),tests/guests/hostile/$(name).c $(GUEST_TEST_LIB))))
 
-# The same, of the scheduler: measured where time counts instructions (run.py --count).
-SCHEDULER_TESTS := $(patsubst tests/guests/scheduler/%.c,%,$(wildcard tests/guests/scheduler/*.c))
-$(foreach name,$(SCHEDULER_TESTS),\
-  $(eval $(call micro_guest,$(name),tests/guests/scheduler/$(name).c $(GUEST_TEST_LIB))))
+# The same, of what guests get: shares of CPUs, memory of nodes.
+RESOURCE_TESTS := $(patsubst tests/guests/resources/%.c,%,$(wildcard tests/guests/resources/*.c))
+$(foreach name,$(RESOURCE_TESTS),\
+  $(eval $(call micro_guest,$(name),tests/guests/resources/$(name).c $(GUEST_TEST_LIB))))
 
 # Tests of the C library: main() with Newlib below it.
 LIBC_GUEST_TESTS := $(patsubst tests/guests/libc/%.c,%,$(wildcard tests/guests/libc/*.c))
@@ -23,7 +23,7 @@ $(foreach name,$(LIBC_GUEST_TESTS),\
 # The same binaries on Debian's Xen and on Corbel: every difference, explained or not.
 .PHONY: test-peer guest-tests
 guest-tests: $(GUEST_TESTS:%=$(B)/guests/%.elf) $(HOSTILE_TESTS:%=$(B)/guests/%.elf) \
-             $(SCHEDULER_TESTS:%=$(B)/guests/%.elf) $(LIBC_GUEST_TESTS:%=$(B)/guests/%.elf)
+             $(RESOURCE_TESTS:%=$(B)/guests/%.elf) $(LIBC_GUEST_TESTS:%=$(B)/guests/%.elf)
 ## test-peer: the micro-guest tests on Debian's Xen too, with every difference and why
 test-peer: guest-tests $(B)/corbel
 	B=$(B) tests/guests/run.py --peer

@@ -21,7 +21,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("B", "build"))
 XEN_PACKAGE = "xen-hypervisor-4.17-amd64"
-PARENTS = ("hostile", "scheduler")  # folders of tests that build children of their own file
+PARENTS = ("hostile", "resources")  # folders of tests that build children of their own file
 RESULTS = ("success", "skip", "error", "failure")
 # Xen's idle loop uses mwait as TCG's EPYC offers it, and faults on it: keep it to hlt.
 XEN_WORDS = "cpuidle=0"
@@ -72,6 +72,11 @@ def boot(hypervisor, name, args, options):
     ]
     if args.count is not None:
         command += ["-icount", f"shift={args.count},sleep=off"]
+    for node in range(args.nodes):
+        cpus = [f"cpus={cpu}" for cpu in range(node, args.cpus, args.nodes)]
+        command += ["-object", f"memory-backend-ram,id=m{node},size={256 // args.nodes}M",
+                    "-numa", ",".join(["node", f"nodeid={node}", f"memdev=m{node}", *cpus])]
+        command += [word for other in range(node) for word in ("-numa", f"dist,src={other},dst={node},val=21")]
     try:
         run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, timeout=args.timeout, check=False)
@@ -159,6 +164,8 @@ def main():
     parser.add_argument("--hypervisor", type=pathlib.Path, default=BUILD / "corbel")
     parser.add_argument("--cpu", default="EPYC", help="QEMU's -cpu")
     parser.add_argument("--cpus", type=int, default=1, help="CPUs of the machine")
+    parser.add_argument("--nodes", type=int, default=0, metavar="N",
+                        help="memory nodes with equal parts of memory, CPUs dealt to them in turn")
     parser.add_argument("--count", type=int, metavar="N",
                         help="time counts instructions, 2**N ns each, whatever else the host does")
     parser.add_argument("--words", default="", help="words on the test's own command line")
