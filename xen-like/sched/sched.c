@@ -42,11 +42,10 @@ struct sched_cpu *sched_lock_cpu_of(const struct vcpu *v)
     }
 }
 
-/* Moves the runstate to `state`, charging the time since the last change. */
-static void set_runstate(struct vcpu *v, int state)
+/* Moves the runstate to `state` at `now`, charging the time since the last change. */
+static void set_runstate(struct vcpu *v, int state, uint64_t now)
 {
-    uint64_t now = (uint64_t)time_now();
-
+    now = MAX(now, v->runstate.state_entry_time); /* set by a CPU whose clock is a little ahead */
     TRACE(TRC_SCHED_RUNSTATE_CHANGE | (uint32_t)v->runstate.state << 8 | (uint32_t)state << 4,
           TRACE_VCPU(v));
     v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
@@ -66,7 +65,7 @@ static int idle_state(const struct vcpu *v)
 
 void sched_set_runstate(struct vcpu *v)
 {
-    set_runstate(v, idle_state(v));
+    set_runstate(v, idle_state(v), (uint64_t)time_now());
 }
 
 static void slice_ended(void *data)
@@ -236,7 +235,7 @@ static void place(struct sched_queue *rq, struct vcpu *v)
         policy_adopt(&rq->queue, &v->sched);
     policy_advance(&rq->queue, running);
     policy_wake(&rq->queue, &v->sched);
-    set_runstate(v, RUNSTATE_runnable);
+    set_runstate(v, RUNSTATE_runnable, now);
     policy_insert(&rq->queue, &v->sched);
     for_each_cpu(cpu, &rq->cpus)
     {
@@ -280,7 +279,7 @@ void sched_sleep(struct vcpu *v)
         softirq_raise_on(v->cpu, SOFTIRQ_SCHEDULE);
     } else if (READ_ONCE(v->pause_flags)) {
         policy_remove(&sc->rq->queue, &v->sched);
-        set_runstate(v, idle_state(v));
+        sched_set_runstate(v);
     }
     spin_unlock(&sc->rq->lock);
 }
@@ -430,13 +429,12 @@ static void set_slice(struct sched_cpu *sc, unsigned int me, const struct vcpu *
         cpumask_set(&sched_tickless_cpus, me);
 }
 
+/* At one time for both, which is also what `prev` was charged up to: what guests see in their
+ * runstates is what their caps and shares are reckoned by. */
 static void set_running(struct vcpu *prev, struct vcpu *next, uint64_t now)
 {
-    if (prev->is_idle)
-        set_runstate(prev, RUNSTATE_runnable);
-    else
-        set_runstate(prev, idle_state(prev));
-    set_runstate(next, RUNSTATE_running);
+    set_runstate(prev, prev->is_idle ? RUNSTATE_runnable : idle_state(prev), now);
+    set_runstate(next, RUNSTATE_running, now);
     if (!next->is_idle)
         policy_start(&next->sched, now);
     /* Before the lock goes: from now on nobody may take it elsewhere. */
@@ -467,6 +465,7 @@ void schedule(void)
     bool others_wait = smp_cpu_count() > 1 && sched_balance(sc, me, prev, now);
 
     spin_lock(&rq->lock);
+    now = (uint64_t)time_now();
     next = choose_next(sc, me, prev, now);
     set_slice(sc, me, next, others_wait, now);
     if (next != prev)

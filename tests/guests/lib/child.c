@@ -390,7 +390,7 @@ void child_sleep(uint64_t nanoseconds)
     hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, arg(&poll));
 }
 
-uint64_t machine_free_pages(void)
+static const struct xen_sysctl_physinfo *machine(void)
 {
     static struct xen_sysctl sysctl;
 
@@ -398,7 +398,17 @@ uint64_t machine_free_pages(void)
     sysctl.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
     if (hypercall1(__HYPERVISOR_sysctl, arg(&sysctl)))
         guest_panic("physinfo is refused");
-    return sysctl.u.physinfo.free_pages;
+    return &sysctl.u.physinfo;
+}
+
+uint64_t machine_free_pages(void)
+{
+    return machine()->free_pages;
+}
+
+unsigned int machine_cpus(void)
+{
+    return machine()->nr_cpus;
 }
 
 /* --- in a child --- */

@@ -62,8 +62,9 @@ void child_destroy(struct child *child);
 /* Starts, waits and destroys; answers as child_wait(). */
 int child_run(const char *role, uint64_t argument, unsigned int n_vcpus, unsigned int milliseconds);
 
-/* Free pages of the machine, to find leaks. */
+/* Free pages of the machine, to find leaks; its CPUs. */
 uint64_t machine_free_pages(void);
+unsigned int machine_cpus(void);
 
 /* True in a child; runs the role that its command line names and answers whether all expectations
  * held. */

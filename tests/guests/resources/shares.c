@@ -20,7 +20,8 @@
 #define WINDOW     (10000 * MS)
 #define SETTLE     (1000 * MS)
 #define SLICE      (5 * MS) /* as ARCHITECTURE.md promises */
-#define GUESTS_MAX 16
+#define CPUS_MAX   4
+#define GUESTS_MAX (8 * CPUS_MAX)
 #define TOLERANCE  100 /* the hundredth part */
 
 /* Words of the mailbox. A hog answers each new MARK by what its vCPUs have used, then SEEN. */
@@ -107,33 +108,46 @@ struct usage {
 };
 
 static struct child children[GUESTS_MAX], others[2];
+static struct guest guests[GUESTS_MAX];
 static struct usage used[GUESTS_MAX];
+static unsigned int n_guests, n_cpus;
 
-static bool start_hogs(const struct guest *guests, unsigned int n)
+/* Starts every one of the `n` in `wanted` as often as there are CPUs. */
+static bool start_hogs(const struct guest *wanted, unsigned int n)
 {
-    for (unsigned int i = 0; i < n; i++)
-        if (!child_start(&children[i], "hogs", guests[i].n_vcpus, guests[i].n_vcpus) ||
-            !child_set_parameters(&children[i], &guests[i].parameters))
+    n_cpus = machine_cpus();
+    if (n_cpus > CPUS_MAX) {
+        report_skip("this machine has more than %u CPUs", CPUS_MAX);
+        return false;
+    }
+    for (n_guests = 0; n_guests < n * n_cpus; n_guests++) {
+        struct guest *g = &guests[n_guests];
+        struct child *child = &children[n_guests];
+
+        *g = wanted[n_guests % n];
+        if (!child_start(child, "hogs", g->n_vcpus, g->n_vcpus) ||
+            !child_set_parameters(child, &g->parameters))
             return false;
+    }
     child_sleep(SETTLE);
     return true;
 }
 
-static void destroy_hogs(unsigned int n)
+static void destroy_hogs(void)
 {
-    for (unsigned int i = 0; i < n; i++)
+    for (unsigned int i = 0; i < n_guests; i++)
         child_destroy(&children[i]);
 }
 
 /* What each has used until now; its own view follows at its next turn, before it used more. */
-static void sample(const struct guest *guests, unsigned int n, uint64_t mark, struct usage *sum)
+static void sample(uint64_t mark, struct usage *sum)
 {
-    for (unsigned int i = 0; i < n; i++) {
+    for (unsigned int i = 0; i < n_guests; i++) {
         sum[i].listed = child_cpu_time(&children[i]);
         children[i].mailbox[SEEN] = 0;
         children[i].mailbox[MARK] = mark;
     }
-    for (unsigned int i = 0; i < n; i++) {
+    for (unsigned int i = 0; i < n_guests; i++) {
         while (children[i].mailbox[SEEN] != guests[i].n_vcpus)
             child_sleep(2 * MS);
         sum[i].runstate = 0;
@@ -143,16 +157,16 @@ static void sample(const struct guest *guests, unsigned int n, uint64_t mark, st
 }
 
 /* Lets the hogs run and fills `used`; answers how long that was. */
-static uint64_t measure(const struct guest *guests, unsigned int n)
+static uint64_t measure(void)
 {
     static struct usage before[GUESTS_MAX];
     uint64_t start = clock_now(), end;
 
-    sample(guests, n, 1, before);
+    sample(1, before);
     child_sleep(start + WINDOW - clock_now());
     end = clock_now();
-    sample(guests, n, 2, used);
-    for (unsigned int i = 0; i < n; i++) {
+    sample(2, used);
+    for (unsigned int i = 0; i < n_guests; i++) {
         used[i].runstate -= before[i].runstate;
         used[i].listed -= before[i].listed;
     }
@@ -160,59 +174,67 @@ static uint64_t measure(const struct guest *guests, unsigned int n)
 }
 
 /* Prints one guest's line and judges it; errors in hundredths of a percent of what is due. */
-static void judge(unsigned int i, const struct guest *g, uint64_t due)
+static void judge(unsigned int i, uint64_t due)
 {
+    const struct parameters *p = &guests[i].parameters;
     long own = ((long)used[i].runstate - (long)due) * 10000 / (long)due,
          listed = ((long)used[i].listed - (long)due) * 10000 / (long)due;
 
     print("  guest %u: %u vCPU, weight %u, cap %u, reserved %u: due %lu us, used %lu us by its "
           "runstate (%ld/100 %%), %lu us by xl list (%ld/100 %%)\n",
-          i, g->n_vcpus, g->parameters.weight, g->parameters.cap, g->parameters.reservation,
-          due / 1000, used[i].runstate / 1000, own, used[i].listed / 1000, listed);
+          i, guests[i].n_vcpus, p->weight, p->cap, p->reservation, due / 1000,
+          used[i].runstate / 1000, own, used[i].listed / 1000, listed);
     EXPECT_TRUE(own > -TOLERANCE && own < TOLERANCE);
     EXPECT_TRUE(listed > -TOLERANCE && listed < TOLERANCE);
 }
 
-/* Capped guests are due their caps, the others what is left by weight; nothing is left over. */
-static void expect_shares(const struct guest *guests, unsigned int n)
+/* What a guest is due of its own right, whatever others want; 0: a share of the rest. */
+static uint64_t own_due(const struct guest *g, uint64_t window)
+{
+    return window * (g->parameters.cap + g->parameters.reservation) / 100;
+}
+
+/* Capped guests are due their caps, those with reservations these, the others what is left by
+ * weight; nothing is left over. */
+static void expect_shares(const struct guest *wanted, unsigned int n)
 {
     uint64_t window, weights = 0, all = 0, left = 0;
 
-    if (!start_hogs(guests, n))
+    if (!start_hogs(wanted, n))
         return;
-    window = measure(guests, n);
-    for (unsigned int i = 0; i < n; i++) {
+    window = measure();
+    for (unsigned int i = 0; i < n_guests; i++) {
         all += used[i].runstate;
-        if (!guests[i].parameters.cap) {
+        if (!own_due(&guests[i], window)) {
             weights += guests[i].parameters.weight;
             left += used[i].runstate;
         }
     }
-    for (unsigned int i = 0; i < n; i++) {
-        const struct parameters *p = &guests[i].parameters;
+    for (unsigned int i = 0; i < n_guests; i++) {
+        uint64_t due = own_due(&guests[i], window);
 
-        judge(i, &guests[i], p->cap ? window * p->cap / 100 : left * p->weight / weights);
+        judge(i, due ? due : left * guests[i].parameters.weight / weights);
     }
-    print("  all used %lu us of %lu us\n", all / 1000, window / 1000);
-    EXPECT_TRUE(all > window / 100 * 99 && all < window / 1000 * 1001);
-    destroy_hogs(n);
+    print("  all used %lu us of %lu us\n", all / 1000, window * n_cpus / 1000);
+    EXPECT_TRUE(all > window * n_cpus / 100 * 99 && all < window * n_cpus / 1000 * 1001);
+    destroy_hogs();
 }
 
 #define N(guests) (sizeof(guests) / sizeof((guests)[0]))
 
-BEHAVIOUR(weights, "eight busy guests on one CPU get it by their weights, to 1 %")
+BEHAVIOUR(weights, "eight busy guests on each CPU get it by their weights, to 1 %")
 {
-    static const struct guest guests[] = {
+    static const struct guest wanted[] = {
         {{.weight = 100}, 1}, {{.weight = 128}, 1}, {{.weight = 256}, 1}, {{.weight = 256}, 1},
         {{.weight = 256}, 1}, {{.weight = 400}, 1}, {{.weight = 512}, 1}, {{.weight = 1024}, 1},
     };
 
-    expect_shares(guests, N(guests));
+    expect_shares(wanted, N(wanted));
 }
 
 BEHAVIOUR(caps, "capped guests get their caps down to 0.05 CPU, and the others the rest, to 1 %")
 {
-    static const struct guest guests[] = {
+    static const struct guest wanted[] = {
         {{.weight = 256, .cap = 5}, 1},
         {{.weight = 256, .cap = 7}, 1},
         {{.weight = 512, .cap = 10}, 2},
@@ -222,12 +244,12 @@ BEHAVIOUR(caps, "capped guests get their caps down to 0.05 CPU, and the others t
         {{.weight = 512}, 1},
     };
 
-    expect_shares(guests, N(guests));
+    expect_shares(wanted, N(wanted));
 }
 
-BEHAVIOUR(reservation, "a guest of the least weight gets what is reserved for it")
+BEHAVIOUR(reservations, "a guest of the least weight gets what is reserved for it, to 1 %")
 {
-    static const struct guest guests[] = {
+    static const struct guest wanted[] = {
         {{.weight = 1, .reservation = 30}, 1},
         {{.weight = 256}, 1},
         {{.weight = 256}, 1},
@@ -237,17 +259,8 @@ BEHAVIOUR(reservation, "a guest of the least weight gets what is reserved for it
         {{.weight = 256}, 1},
         {{.weight = 256}, 1},
     };
-    uint64_t window, rest = 0;
 
-    if (!start_hogs(guests, N(guests)))
-        return;
-    window = measure(guests, N(guests));
-    for (unsigned int i = 1; i < N(guests); i++)
-        rest += used[i].runstate;
-    judge(0, &guests[0], window * 30 / 100);
-    for (unsigned int i = 1; i < N(guests); i++)
-        judge(i, &guests[i], rest / (N(guests) - 1));
-    destroy_hogs(N(guests));
+    expect_shares(wanted, N(wanted));
 }
 
 static void expect_wakes(const char *what, const struct child *child)
@@ -260,11 +273,11 @@ static void expect_wakes(const char *what, const struct child *child)
 
 BEHAVIOUR(wakes, "beside eight busy guests one that waits for events wakes within a time slice")
 {
-    static const struct guest guests[8] = {[0 ... 7] = {{.weight = 256}, 1}};
+    static const struct guest wanted[8] = {[0 ... 7] = {{.weight = 256}, 1}};
     struct child *sleeper = &others[0], *frontend = &others[1];
     long port;
 
-    if (!start_hogs(guests, N(guests)))
+    if (!start_hogs(wanted, N(wanted)))
         return;
     REQUIRE(child_start(sleeper, "sleeper", 0, 1), true);
     REQUIRE(child_start(frontend, "frontend", 0, 1), true);
@@ -284,5 +297,5 @@ BEHAVIOUR(wakes, "beside eight busy guests one that waits for events wakes withi
     event_close(port);
     child_destroy(frontend);
     child_destroy(sleeper);
-    destroy_hogs(N(guests));
+    destroy_hogs();
 }
