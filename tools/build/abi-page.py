@@ -7,7 +7,8 @@
   abi-page.py --check    ends with 1 when the written page is not what the code says now
 
 The page is read from the code: hypercalls.def, and the tables and switches of each family's file. An
-operation of Xen's public headers that neither a table nor a switch names is not answered.
+operation of Xen's public headers that neither a table nor a switch names is not answered. What the code
+does not say of an operation stands in abi/notes.txt.
 """
 import os
 import pathlib
@@ -41,6 +42,7 @@ NOT_OPERATIONS = re.compile(
     r"PHYSDEVOP_(DBGP|IRQ_UNMASK)|EVTCHNOP_reset_cont|VCPUOP_.*_(flags|mask)|"
     r"XEN_SYSCTL_([A-Z]|cpu_featureset_|cpu_policy_)|XEN_DOMCTL_([A-Z]|gdbsx|mem_sharing_|vmtrace_(?!op)|soft_reset_cont)")
 WITHOUT_SUBOPS = "none"
+NOTES = TOP / "xen-like/abi/notes.txt"
 
 
 def read(path):
@@ -100,19 +102,29 @@ def refusal_with_reason(text, short):
     return (row[1], row[2]) if row else None
 
 
+def notes_of(family):
+    """{operation: why} from the notes."""
+    lines = (line.split("|", 1) for line in read(NOTES).splitlines() if not line.startswith("#"))
+    return {name.strip().split(".")[1]: why.strip() for name, why in lines if name.startswith(family + ".")}
+
+
 def family_section(name):
     header, prefix, default, macro = FAMILIES[name]
     text = read(family_file(name))
+    notes = notes_of(name)
     rows = []
     for short, number in sorted(numbered_operations(header, prefix).items(), key=lambda item: item[1]):
         reason = refusal_with_reason(text, short)
         errno = reason[0] if reason else answer(text, prefix, macro, short)
-        if errno is None:
-            rows.append(f"| {number} | {short} | -{default} | not there |")
-        elif errno:
-            rows.append(f"| {number} | {short} | -{errno} | {reason[1] if reason else 'refused by name'} |")
+        why = reason[1] if reason else notes.pop(short, None)
+        if errno is None or errno:
+            if not why:
+                sys.exit(f"abi-page: {NOTES.name} does not say why {name}.{short} is refused")
+            rows.append(f"| {number} | {short} | -{errno or default} | {why} |")
         else:
-            rows.append(f"| {number} | {short} | done | |")
+            rows.append(f"| {number} | {short} | {'done in part' if why else 'done'} | {why or ''} |")
+    if notes:
+        sys.exit(f"abi-page: {NOTES.name} names what {name} has not: {', '.join(notes)}")
     return "\n".join([f"### {name}", f"`{prefix}*`, `<xen/{header}>`; `{family_file(name).relative_to(TOP / 'xen-like')}`", "",
                       "| number | operation | answer | why |", "| ---: | --- | --- | --- |", *rows])
 

@@ -58,6 +58,7 @@ int domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op);
 int domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op);
 int domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op);
 int domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op);
+int domctl_sendtrigger(struct domain *d, struct xen_domctl *op);
 int domctl_scheduler_op(struct domain *d, struct xen_domctl *op);
 
 /* --- vnuma.c --- */
@@ -74,6 +75,7 @@ int domctl_set_address_size(struct domain *d, struct xen_domctl *op);
 int domctl_get_address_size(struct domain *d, struct xen_domctl *op);
 int domctl_settscinfo(struct domain *d, struct xen_domctl *op);
 int domctl_gettscinfo(struct domain *d, struct xen_domctl *op);
+int domctl_shadow_op(struct domain *d, struct xen_domctl *op);
 int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op);
 
 /* --- domctl_state.c --- */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Control operations that give a domain access to ports, memory-mapped devices and interrupts. */
-#include "arch/cpu.h"
 #include "control.h"
 
 /* The giver must have what it gives. */
@@ -18,6 +17,8 @@ int domctl_irq_permission(struct domain *d, struct xen_domctl *op)
 
     if (irq->pirq >= current->domain->arch.n_pirq)
         return -EINVAL;
+    if (irq->pirq == 0)
+        return -EPERM; /* the timer's line is nobody's to give */
     return permit(d->irqs, current->domain->irqs, irq->pirq, irq->pirq, irq->allow_access);
 }
 
@@ -25,9 +26,8 @@ int domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_iomem_permission *mem = &op->u.iomem_permission;
     uint64_t first = mem->first_mfn, last = first + mem->nr_mfns - 1;
-    unsigned int bits = (cpu_cpuid(0x80000008, 0).a & 0xff) - PAGE_SHIFT;
 
-    if (last < first || (first | last) >> bits)
+    if (last < first)
         return -EINVAL;
     return permit(d->iomem, current->domain->iomem, first, last, mem->allow_access);
 }
@@ -37,9 +37,7 @@ int domctl_ioport_permission(struct domain *d, struct xen_domctl *op)
     const struct xen_domctl_ioport_permission *port = &op->u.ioport_permission;
     uint64_t end = (uint64_t)port->first_port + port->nr_ports;
 
-    if (port->nr_ports == 0)
-        return 0;
-    if (end > 65536)
+    if (port->nr_ports == 0 || end > 65536)
         return -EINVAL;
     return permit(d->ioports, current->domain->ioports, port->first_port, end - 1,
                   port->allow_access);

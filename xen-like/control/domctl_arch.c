@@ -46,6 +46,8 @@ int domctl_settscinfo(struct domain *d, struct xen_domctl *op)
 {
     if (d == current->domain)
         return -EINVAL;
+    if (op->u.tsc_info.tsc_mode > TSC_MODE_NEVER_EMULATE)
+        return -EINVAL;
     if (op->u.tsc_info.tsc_mode != TSC_MODE_DEFAULT &&
         op->u.tsc_info.tsc_mode != TSC_MODE_NEVER_EMULATE)
         return -EOPNOTSUPP;
@@ -101,4 +103,25 @@ int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
             return -EFAULT;
     }
     return 0;
+}
+
+/*
+ * No shadow paging and no log-dirty mode: to ask which pages were written finds a bitmap of no
+ * pages, as under Xen while that mode is off.
+ */
+int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
+{
+    if (d == current->domain)
+        return -EINVAL;
+    switch (op->u.shadow_op.op) {
+    case XEN_DOMCTL_SHADOW_OP_CLEAN:
+    case XEN_DOMCTL_SHADOW_OP_PEEK:
+        op->u.shadow_op.pages = 0;
+        op->u.shadow_op.stats = (struct xen_domctl_shadow_op_stats){0};
+        return 0;
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
+        return -EOPNOTSUPP;
+    default:
+        return -EINVAL;
+    }
 }

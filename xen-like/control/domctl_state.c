@@ -117,19 +117,25 @@ int domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpu_msrs *msrs = &op->u.vcpu_msrs;
 
-    if (msrs->vcpu >= d->max_vcpus || d == current->domain)
+    if (d == current->domain)
         return -EINVAL;
     if (!vcpu_by_id(d, msrs->vcpu))
-        return -EINVAL;
+        return -ESRCH;
     msrs->msr_count = 0;
     return 0;
 }
 
+/* -EINVAL names the first that is not there by its place: none is. */
 int domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op)
 {
-    const struct xen_domctl_vcpu_msrs *msrs = &op->u.vcpu_msrs;
+    struct xen_domctl_vcpu_msrs *msrs = &op->u.vcpu_msrs;
 
-    if (d == current->domain || !vcpu_by_id(d, msrs->vcpu))
+    if (d == current->domain)
         return -EINVAL;
-    return msrs->msr_count ? -EINVAL : 0;
+    if (!vcpu_by_id(d, msrs->vcpu))
+        return -ESRCH;
+    if (msrs->msr_count == 0)
+        return 0;
+    msrs->msr_count = 0;
+    return -EINVAL;
 }

@@ -148,6 +148,8 @@ int domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
 
     if (rc)
         return rc;
+    if (!(affinity->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
+        return -EINVAL;
     v = d->vcpu[affinity->vcpu];
     if (((affinity->flags & XEN_VCPUAFFINITY_HARD) &&
          control_write_cpumask(&affinity->cpumap_hard, &v->hard_affinity)) ||
@@ -204,5 +206,19 @@ int domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
         return sched_set_params(d, &p);
     default: /* parameters of single vCPUs exist for RTDS only */
         return -EINVAL;
+    }
+}
+
+/* Guests of a PV kind have no buttons, and no NMIs yet. */
+int domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
+{
+    if (!vcpu_by_id(d, op->u.sendtrigger.vcpu))
+        return -ESRCH;
+    switch (op->u.sendtrigger.trigger) {
+    case XEN_DOMCTL_SENDTRIGGER_POWER:
+    case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+        return -EINVAL;
+    default:
+        return -ENOSYS;
     }
 }

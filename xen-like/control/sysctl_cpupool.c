@@ -52,6 +52,6 @@ int sysctl_cpupool_op(struct xen_sysctl *op)
         free = sched_pool_free_cpus();
         return control_write_cpumask(&pool->cpumap, &free);
     default:
-        return -EOPNOTSUPP;
+        return -ENOSYS;
     }
 }

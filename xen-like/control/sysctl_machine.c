@@ -175,6 +175,8 @@ int sysctl_scheduler_op(struct xen_sysctl *op)
     struct xen_sysctl_scheduler_op *sched = &op->u.scheduler_op;
     unsigned int id;
 
+    if (sched->cmd != XEN_SYSCTL_SCHEDOP_getinfo && sched->cmd != XEN_SYSCTL_SCHEDOP_putinfo)
+        return -EINVAL;
     if (!sched_pool_find(sched->cpupool_id, false, &id))
         return -ESRCH;
     if (sched->sched_id != XEN_SCHEDULER_CREDIT2)

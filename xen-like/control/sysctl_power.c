@@ -72,6 +72,6 @@ int sysctl_pm_op(struct xen_sysctl *op)
     if ((pm->cmd & PM_PARA_CATEGORY_MASK) == CPUFREQ_PARA)
         return -EINVAL; /* no CPU has told frequencies */
     return pm->cmd == XEN_SYSCTL_pm_op_enable_turbo || pm->cmd == XEN_SYSCTL_pm_op_disable_turbo
-               ? -EINVAL
+               ? -EACCES
                : -ENOSYS;
 }

@@ -32,6 +32,17 @@ const char *symbol_find(uint64_t addr, uint64_t *offset)
     return symtab_names + symtab_entries[lo - 1].name;
 }
 
+uint32_t symbol_count(void)
+{
+    return symtab_count;
+}
+
+const char *symbol_get(uint32_t n, uint64_t *addr)
+{
+    *addr = VIRT_BASE + symtab_entries[n].offset;
+    return symtab_names + symtab_entries[n].name;
+}
+
 static void print_address(uint64_t addr)
 {
     uint64_t offset;

@@ -52,7 +52,9 @@ static const struct domctl_row {
     DOMCTL(get_ext_vcpucontext, WRITES_BACK),
     DOMCTL(set_ext_vcpucontext, 0),
     DOMCTL(get_vcpu_msrs, WRITES_BACK),
-    DOMCTL(set_vcpu_msrs, 0),
+    DOMCTL(set_vcpu_msrs, EXPLAINS),
+    DOMCTL(shadow_op, WRITES_BACK),
+    DOMCTL(sendtrigger, 0),
     DOMCTL(get_cpu_policy, WRITES_BACK),
     DOMCTL(set_cpu_policy, WRITES_BACK | EXPLAINS),
 };
@@ -62,8 +64,11 @@ static const struct domctl_row {
 /* What Xen answers for a PV guest, or where it lacks the means; every other absent operation is
  * -ENOSYS. */
 static const uint8_t refusals[] = {
-    REFUSED(shadow_op, EOPNOTSUPP,
-            "no shadow or log-dirty mode: a guest is saved while it stands still"),
+    REFUSED(setdebugging, ENOSYS, "no debugger's stops; Debian's Xen takes it, without gdbsx"),
+    REFUSED(set_access_required, ENOSYS, "no memory events"),
+    REFUSED(soft_reset, EINVAL, "for HVM guests"),
+    REFUSED(set_broken_page_p2m, EINVAL, "for HVM guests"),
+    REFUSED(get_device_group, EOPNOTSUPP, "no IOMMU"),
     REFUSED(gethvmcontext, EINVAL, "for HVM guests"),
     REFUSED(sethvmcontext, EINVAL, "for HVM guests"),
     REFUSED(gethvmcontext_partial, EINVAL, "for HVM guests"),
@@ -73,7 +78,6 @@ static const uint8_t refusals[] = {
     REFUSED(ioport_mapping, EOPNOTSUPP, "for HVM guests"),
     REFUSED(set_target, EOPNOTSUPP, "for HVM guests' device models"),
     REFUSED(debug_op, EINVAL, "for HVM guests"),
-    REFUSED(vm_event_op, EINVAL, "for HVM guests"),
     REFUSED(monitor_op, EOPNOTSUPP, "for HVM guests"),
     REFUSED(vmtrace_op, EINVAL, "for HVM guests"),
     REFUSED(get_paging_mempool_size, EOPNOTSUPP, "for HVM guests"),

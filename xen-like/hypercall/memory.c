@@ -385,11 +385,13 @@ static int64_t acquire_resource(uint64_t arg)
         return -EINVAL;
     if (!current->domain->is_control)
         return -EPERM;
-    struct domain *d = memory_subject(r.domid, &rc);
+    struct domain *d = r.domid == DOMID_SELF ? NULL : memory_subject(r.domid, &rc);
     if (!d)
-        return rc;
+        return rc ? rc : -ESRCH; /* others' only */
+    if (r.type > XENMEM_resource_vmtrace_buf)
+        return -EOPNOTSUPP;
     if (r.type != XENMEM_resource_grant_table || r.id != XENMEM_resource_grant_table_id_shared)
-        return r.type == XENMEM_resource_grant_table ? -EINVAL : -EOPNOTSUPP;
+        return -EINVAL; /* what HVM guests have */
     if (!guest_handle_addr(r.frame_list)) {
         if (r.nr_frames)
             return -EINVAL;
@@ -423,6 +425,19 @@ static int64_t claim_pages(uint64_t arg)
     if (!d)
         return rc;
     return page_claim(d, r.nr_extents > d->n_pages ? r.nr_extents - d->n_pages : 0);
+}
+
+/* Firmware reserves none that an IOMMU would have to know of. */
+static int64_t reserved_device_memory(uint64_t arg)
+{
+    struct xen_reserved_device_memory_map map;
+
+    if (guest_read(&map, arg, sizeof(map)))
+        return -EFAULT;
+    if (map.flags & ~XENMEM_RDM_ALL)
+        return -EINVAL;
+    map.nr_entries = 0;
+    return guest_write(arg, &map, sizeof(map));
 }
 
 static int64_t vnuma_info(uint64_t start, uint64_t arg)
@@ -464,8 +479,11 @@ int64_t hc_memory_op(HC_ARGS)
     case XENMEM_maximum_gpfn:
         return count_pages(cmd, a2);
     case XENMEM_machphys_mfn_list:
+        return machphys_mfn_list(a2);
     case XENMEM_machphys_compat_mfn_list:
-        return cmd == XENMEM_machphys_mfn_list ? machphys_mfn_list(a2) : -ENOSYS;
+        return -EOPNOTSUPP; /* no guests of 32 bits */
+    case XENMEM_reserved_device_memory_map:
+        return reserved_device_memory(a2);
     case XENMEM_machphys_mapping:
         return machphys_mapping(a2);
     case XENMEM_memory_map:
@@ -489,6 +507,7 @@ int64_t hc_memory_op(HC_ARGS)
         return -EACCES; /* a PV guest keeps its own map */
     case XENMEM_set_pod_target:
     case XENMEM_get_pod_target:
+    case XENMEM_access_op:
         return -EINVAL; /* for HVM guests */
     default:
         return -ENOSYS;

@@ -10,6 +10,7 @@
 #include "arch/smp.h"
 #include "arch/vcpu_areas.h"
 #include "control/control.h"
+#include "debug.h"
 #include "domain.h"
 #include "efi.h"
 #include "guest.h"
@@ -22,6 +23,15 @@
 
 #define RESOURCE_ENTRIES_MAX 3
 #define MSR_TSC              0x10
+
+#define CPUID1_EDX_MTRR  (1u << 12)
+#define MSR_MTRR_CAP     0xfe
+#define MTRR_CAP_COUNT   0xff
+#define MSR_MTRR_BASE(n) (0x200 + 2 * (n)) /* its mask follows */
+#define MTRR_MASK_VALID  (1u << 11)
+
+#define APIC_IDS_MAX 1024 /* Xen's limits */
+#define PXM_MAX      256
 
 static int op_settime(uint64_t seconds, uint32_t nanoseconds, uint64_t system_time)
 {
@@ -198,6 +208,62 @@ static int op_cpu_offline(xen_platform_op_t *op)
     return cpumask_test(&cpu_online_map, cpu) ? cpu_offline(cpu) : 0;
 }
 
+/* CPUs that firmware did not list at boot are not added; those it did are there. */
+static int op_cpu_hotadd(xen_platform_op_t *op)
+{
+    const struct xenpf_cpu_hotadd *add = &op->u.cpu_add;
+
+    if (add->apic_id >= APIC_IDS_MAX || add->acpi_id >= APIC_IDS_MAX || add->pxm >= PXM_MAX)
+        return -EINVAL;
+    for (unsigned int cpu = 0; cpu < smp_cpu_count(); cpu++)
+        if (smp_apic_id(cpu) == add->apic_id)
+            return -EEXIST;
+    return -EOPNOTSUPP;
+}
+
+/* A variable memory type register as firmware left it (Intel SDM 3, "MTRRs"). */
+static int op_read_memtype(xen_platform_op_t *op)
+{
+    struct xenpf_read_memtype *t = &op->u.read_memtype;
+    uint64_t cap, base, mask, bits = ((1ul << (cpu_cpuid(0x80000008, 0).a & 0xff)) - 1);
+
+    if (!(cpu_cpuid(1, 0).d & CPUID1_EDX_MTRR) || cpu_rdmsr_safe(MSR_MTRR_CAP, &cap) ||
+        t->reg >= (cap & MTRR_CAP_COUNT) || cpu_rdmsr_safe(MSR_MTRR_BASE(t->reg), &base) ||
+        cpu_rdmsr_safe(MSR_MTRR_BASE(t->reg) + 1, &mask))
+        return -EINVAL;
+    t->mfn = t->nr_mfns = t->type = 0;
+    if (!(mask & MTRR_MASK_VALID))
+        return 0;
+    t->mfn = (base & bits) >> PAGE_SHIFT;
+    t->nr_mfns = ((~mask & bits) >> PAGE_SHIFT) + 1;
+    t->type = base & 0xff;
+    return 0;
+}
+
+/* The hypervisor's own symbols, one after the other, for dom0's profilers. */
+static int op_get_symbol(xen_platform_op_t *op)
+{
+    xenpf_symdata_t *s = &op->u.symdata;
+    const char *name;
+    uint32_t n;
+
+    if (s->symnum > symbol_count())
+        return -ERANGE;
+    s->type = '?';
+    s->address = 0;
+    if (s->symnum == symbol_count()) {
+        s->namelen = 0;
+        return 0; /* the number stays: that was the last */
+    }
+    name = symbol_get(s->symnum++, &s->address);
+    s->type = 'T'; /* only code is listed */
+    n = (uint32_t)strlen(name) + 1;
+    if (copy_to_guest(s->name, name, MIN(n, s->namelen)))
+        return -EFAULT;
+    s->namelen = n;
+    return 0;
+}
+
 static int op_mem_hotadd(xen_platform_op_t *op)
 {
     return op->u.mem_add.spfn >= op->u.mem_add.epfn ? -EINVAL : -EOPNOTSUPP;
@@ -263,19 +329,9 @@ static int op_enosys(xen_platform_op_t *op __attribute__((unused)))
     return -ENOSYS;
 }
 
-static int op_enxio(xen_platform_op_t *op __attribute__((unused)))
-{
-    return -ENXIO;
-}
-
 static int op_einval(xen_platform_op_t *op __attribute__((unused)))
 {
     return -EINVAL;
-}
-
-static int op_eopnotsupp(xen_platform_op_t *op __attribute__((unused)))
-{
-    return -EOPNOTSUPP;
 }
 
 /* fn returns a value >= 0 on success; has_results: the structure is then copied out. */
@@ -285,9 +341,9 @@ static const struct platform_call {
 } calls[] = {
     [XENPF_settime32] = {op_settime32, false},
     [XENPF_settime64] = {op_settime64, false},
-    [XENPF_add_memtype] = {op_enxio, false},
-    [XENPF_del_memtype] = {op_enxio, false},
-    [XENPF_read_memtype] = {op_einval, false},
+    [XENPF_add_memtype] = {op_einval, false},
+    [XENPF_del_memtype] = {op_einval, false},
+    [XENPF_read_memtype] = {op_read_memtype, true},
     [XENPF_microcode_update] = {op_einval, false},
     [XENPF_platform_quirk] = {op_quirk, false},
     [XENPF_efi_runtime_call] = {op_enosys, false},
@@ -300,11 +356,11 @@ static const struct platform_call {
     [XENPF_get_cpu_version] = {op_get_cpu_version, true},
     [XENPF_cpu_online] = {op_cpu_online, false},
     [XENPF_cpu_offline] = {op_cpu_offline, false},
-    [XENPF_cpu_hotadd] = {op_eopnotsupp, false},
+    [XENPF_cpu_hotadd] = {op_cpu_hotadd, false},
     [XENPF_mem_hotadd] = {op_mem_hotadd, false},
     [XENPF_core_parking] = {op_core_parking, true},
     [XENPF_resource_op] = {op_resource, false},
-    [XENPF_get_symbol] = {op_enosys, false},
+    [XENPF_get_symbol] = {op_get_symbol, true},
 };
 
 /* a1 = address of struct xen_platform_op. */
