@@ -98,16 +98,19 @@ BEHAVIOUR(counted, "how often and how long a CPU slept is told for each state")
 
     EXPECT_TRUE(n >= 2 && n <= STATES);
     EXPECT(stats(PMSTAT_reset_cxstat, 0, 0), 0);
-    for (unsigned int i = 0; i < 10; i++)
+    /* An idle CPU zeroes free memory before it sleeps. */
+    for (unsigned int tries = 0; tries < 3000 && slept < 20 * MS; tries++) {
         sleep_for(5 * MS);
-    EXPECT(stats(PMSTAT_get_cxstat, 0, n), 0);
+        REQUIRE(stats(PMSTAT_get_cxstat, 0, n), 0);
+        slept = times = 0;
+        for (unsigned int i = 1; i < n; i++) {
+            slept += residencies[i];
+            times += triggers[i];
+        }
+    }
     EXPECT(sys.u.get_pmstat.u.getcx.nr, n);
     EXPECT_TRUE(sys.u.get_pmstat.u.getcx.last < n);
-    for (unsigned int i = 1; i < n; i++) {
-        slept += residencies[i];
-        times += triggers[i];
-    }
-    EXPECT_TRUE(times >= 5);
+    EXPECT_TRUE(times >= 1);
     EXPECT(triggers[0], times);
     EXPECT_TRUE(slept >= 20 * MS);
     EXPECT_TRUE(slept <= sys.u.get_pmstat.u.getcx.idle_time);
