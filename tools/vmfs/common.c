@@ -110,6 +110,19 @@ void json_string(const char *text)
     putchar('"');
 }
 
+void findings_print(void *context, const char *finding)
+{
+    struct findings *findings = context;
+
+    if (findings->json) {
+        printf("%s\n  ", findings->count > 0 ? "," : "");
+        json_string(finding);
+    } else {
+        puts(finding);
+    }
+    findings->count++;
+}
+
 bool parse_size(const char *text, uint64_t *out)
 {
     static const char units[] = "kmgt";

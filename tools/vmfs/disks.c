@@ -340,15 +340,11 @@ int command_adopt(const struct options *options, const char *target)
     return change_link(options, target, vmdk_adopt);
 }
 
-static void print_finding(void *context, const char *finding)
-{
-    (void)context;
-    puts(finding);
-}
-
 int command_check_disk(const struct options *options, const char *word, const char *target)
 {
-    struct vmdk_check check = {.repair = strcmp(word, "repair") == 0, .report = print_finding};
+    struct findings findings = {.json = options->json};
+    struct vmdk_check check = {
+        .repair = strcmp(word, "repair") == 0, .report = findings_print, .context = &findings};
     char error[DISK_ERROR_MAX];
     struct store *store;
     const char *path;
@@ -358,10 +354,15 @@ int command_check_disk(const struct options *options, const char *word, const ch
         return complain("-x takes check or repair, not \"%s\"", word);
     if (target_store(options, target, check.repair, &store, &path) != 0)
         return 1;
+    if (options->json)
+        printf("{\"findings\": [");
     rc = vmdk_check(store, path, &check, error);
     store_close(store);
+    if (options->json)
+        printf("\n], \"repaired\": %u}\n", check.repaired);
+    else if (rc == 0)
+        printf("%u findings, %u repaired\n", check.findings, check.repaired);
     if (rc != 0)
         return complain("%s", error);
-    printf("%u findings, %u repaired\n", check.findings, check.repaired);
     return check.findings > check.repaired;
 }

@@ -270,29 +270,11 @@ int command_query(const struct options *options, const char *target)
     return rc != 0;
 }
 
-struct findings {
-    bool json;
-    unsigned count;
-};
-
-static void print_finding(void *context, const char *finding)
-{
-    struct findings *findings = context;
-
-    if (findings->json) {
-        printf("%s\n  ", findings->count > 0 ? "," : "");
-        json_string(finding);
-    } else {
-        puts(finding);
-    }
-    findings->count++;
-}
-
 int command_check(const struct options *options, const char *target)
 {
     struct findings findings = {.json = options->json};
     struct vmfs_check check = {
-        .repair = options->repair, .report = print_finding, .context = &findings};
+        .repair = options->repair, .report = findings_print, .context = &findings};
     struct datastore datastore;
     const char *path;
     int rc;

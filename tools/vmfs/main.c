@@ -19,6 +19,9 @@ static const char usage[] =
     "        -S, --setfsname LABEL      its label; alone, with a TARGET, renames a volume\n"
     "        -b, --blocksize SIZE       1m (default), 2m, 4m or 8m\n"
     "  -P, --queryfs TARGET             show size, space and version\n"
+    "  -Z, --spanfs DEVICE TARGET       make DEVICE another extent, destroying what it holds\n"
+    "  -G, --growfs TARGET              use what the volume's last device has gained\n"
+    "  -y, --reclaimBlocks TARGET       tell the devices which blocks are free (discard)\n"
     "  check [--repair] TARGET          compare files with the allocation bitmaps\n"
     "\n"
     "Virtual disks (a TARGET without label and --device is a path of this host):\n"
@@ -35,7 +38,7 @@ static const char usage[] =
     "  -E, --renamevirtualdisk OLD.vmdk NEW.vmdk\n"
     "  -U, --deletevirtualdisk TARGET.vmdk\n"
     "  -K, --punchzero TARGET.vmdk      give back blocks that hold zeros\n"
-    "  -j, --inflatedisk TARGET.vmdk    allocate and zero all of it\n"
+    "  -j, --inflatedisk TARGET.vmdk    allocate and zero all of it; also -k, --eagerzero\n"
     "  -D, --dumpfile TARGET.vmdk       show format, identifiers, parent and files\n"
     "  -x, --fix check|repair TARGET.vmdk\n"
     "  --adopt TARGET.vmdk              accept the parent's CID as it is now\n"
@@ -45,7 +48,7 @@ static const char usage[] =
     "\n"
     "  --device PATH   the volume's device or image (once for each of its extents)\n"
     "  --break-dead    take over from a host that died with the volume open\n"
-    "  --json          machine-readable output of ls, queryfs and check\n";
+    "  --json          machine-readable output of ls, queryfs, check and fix\n";
 
 enum long_only {
     OPT_DEVICE = 256,
@@ -72,6 +75,10 @@ static const struct option long_options[] = {
     {"inflatedisk", no_argument, NULL, 'j'},
     {"dumpfile", no_argument, NULL, 'D'},
     {"fix", required_argument, NULL, 'x'},
+    {"spanfs", required_argument, NULL, 'Z'},
+    {"growfs", no_argument, NULL, 'G'},
+    {"reclaimBlocks", no_argument, NULL, 'y'},
+    {"eagerzero", no_argument, NULL, 'k'},
     {"extendvirtualdisk", required_argument, NULL, 'X'},
     {"renamevirtualdisk", required_argument, NULL, 'E'},
     {"deletevirtualdisk", no_argument, NULL, 'U'},
@@ -161,6 +168,8 @@ static int run_letter(const struct options *options, const struct action *action
         {'j', command_inflate, NULL},     {'D', command_dump, NULL},
         {'z', NULL, command_map_device},  {'x', NULL, command_check_disk},
         {'S', command_relabel, NULL},     {OPT_ADOPT, command_adopt, NULL},
+        {'Z', NULL, command_span},        {'G', command_grow, NULL},
+        {'y', command_reclaim, NULL},     {'k', command_inflate, NULL},
     };
 
     if (count != 1)
@@ -205,8 +214,8 @@ int main(int argc, char **argv)
     struct action action = {0};
     int letter;
 
-    while ((letter = getopt_long(argc, argv, "C:S:b:Pc:d:a:i:X:E:UKjDx:z:", long_options, NULL)) !=
-           -1) {
+    while ((letter = getopt_long(argc, argv, "C:S:b:Pc:d:a:i:X:E:UKjkDx:z:Z:Gy", long_options,
+                                 NULL)) != -1) {
         int rc;
 
         if (letter == OPT_HELP) {

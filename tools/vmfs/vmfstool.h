@@ -56,6 +56,13 @@ void progress_end(struct progress *progress);
 /* Prints `text` as a JSON string. */
 void json_string(const char *text);
 
+/* Prints findings of a check: lines, or the members of a JSON list. */
+struct findings {
+    bool json;
+    unsigned count;
+};
+void findings_print(void *findings, const char *finding);
+
 /* Parses "10g", "512m", "4096": bytes. False when it is none. */
 bool parse_size(const char *text, uint64_t *out);
 
@@ -82,5 +89,8 @@ int command_mkdir(const struct options *options, const char *target);
 int command_remove(const struct options *options, const char *target);
 int command_query(const struct options *options, const char *target);
 int command_check(const struct options *options, const char *target);
+int command_span(const struct options *options, const char *device, const char *target);
+int command_grow(const struct options *options, const char *target);
+int command_reclaim(const struct options *options, const char *target);
 
 #endif

@@ -58,6 +58,22 @@ static int find_table(struct checking *c, enum kdmv_copy copy, uint64_t table, b
     return mend ? replace_table(c->kdmv, copy, table, at) : 0;
 }
 
+/*
+ * A table that only one directory knows was lost by the other. Not after a killed writer: then the
+ * primary is what every reader has seen since.
+ */
+static int find_forgotten(struct checking *c, uint64_t table, uint64_t at[2])
+{
+    int copy = at[KDMV_PRIMARY] == 0 ? KDMV_PRIMARY : KDMV_REDUNDANT;
+
+    if ((at[0] == 0) == (at[1] == 0) || c->kdmv->header.unclean)
+        return 0;
+    check_found(c->check, &c->kdmv->extent, c->check->repair,
+                "the %s's entry %llu is empty, the other one's is not",
+                copy_name((enum kdmv_copy)copy), (unsigned long long)table);
+    return c->check->repair ? replace_table(c->kdmv, (enum kdmv_copy)copy, table, &at[copy]) : 0;
+}
+
 static int get_entry(struct checking *c, uint64_t table_at, unsigned index, uint32_t *out)
 {
     *out = 0;
@@ -122,6 +138,8 @@ static int check_table(struct checking *c, uint64_t table, uint64_t grains)
         whole[copy] = kdmv_table_at(kdmv, (enum kdmv_copy)copy, table, &at[copy]) == 0;
     for (int copy = 0; copy <= (int)both && rc == 0; copy++)
         rc = find_table(c, (enum kdmv_copy)copy, table, both && whole[1 - copy], &at[copy]);
+    if (rc == 0 && both && whole[0] && whole[1])
+        rc = find_forgotten(c, table, at);
     if (at[0] == 0 && at[1] == 0)
         return rc;
     for (int copy = 0; copy <= (int)both && rc == 0; copy++) {

@@ -274,6 +274,31 @@ int resource_mark_used(struct vmfs_volume *volume, struct vmfs_resource *resourc
     return rc;
 }
 
+int resource_visit_free(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t number,
+                        int (*visit)(void *context, uint64_t first, uint32_t count), void *context)
+{
+    struct vmfs_cluster cluster;
+    uint64_t offset;
+    int rc = vmfs_begin(volume);
+
+    if (rc != 0)
+        return rc;
+    rc = cluster_lock(volume, resource, number, &cluster, &offset);
+    if (rc == 0) {
+        for (uint32_t item = 0, run; rc == 0 && item < cluster.total; item += run + (run == 0)) {
+            for (run = 0; item + run < cluster.total && cluster_bit(resource, &cluster, item + run);
+                 run++)
+                ;
+            if (run > 0)
+                rc = visit(context, (uint64_t)number * resource->per_cluster + item, run);
+        }
+        if (cluster_unlock(volume, resource, &cluster, offset) != 0 && rc == 0)
+            rc = -EIO;
+    }
+    vmfs_end(volume);
+    return rc;
+}
+
 int resource_count_free(struct vmfs_volume *volume, struct vmfs_resource *resource,
                         uint64_t *free_count)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Punching holes into a file: its blocks go back to the volume, and the device below is told. */
+/* Telling the device below what holds nothing any more: holes punched into files, free blocks. */
 #include "block/vmfs/internal.h"
 
 #include <errno.h>
@@ -7,26 +7,43 @@
 
 /* Blocks of one step: bounds what a crash can leave used by nobody. */
 #define STEP 64u
+/* Bytes of one discard, between looks at the lease. */
+#define PIECE (1ull << 30)
+
+int discard_blocks(struct vmfs_volume *volume, const struct vmfs_resource *resource, uint64_t first,
+                   uint64_t count)
+{
+    unsigned shift =
+        resource->type == VMFS_ADDR_LFB ? volume->lfb_shift : (unsigned)volume->block_shift;
+    uint64_t offset = first << shift, end = (first + count) << shift;
+    int rc = 0;
+
+    if (resource->type != VMFS_ADDR_FB && resource->type != VMFS_ADDR_LFB)
+        return 0;
+    while (rc == 0 && offset < end) {
+        uint64_t length = end - offset < PIECE ? end - offset : PIECE, device_offset;
+        struct bdev *dev;
+
+        rc = slot_check_lease(volume);
+        if (rc == 0)
+            rc = lvm_map(volume, offset, &length, &dev, &device_offset);
+        if (rc == 0 && (rc = bdev_discard(dev, device_offset, length)) != 0)
+            rc = vmfs_fail(volume, rc, "%s: discard of %llu bytes at 0x%llx: %s", dev->name,
+                           (unsigned long long)length, (unsigned long long)device_offset,
+                           strerror(-rc));
+        offset += length;
+    }
+    return rc;
+}
 
 /* Gives back blocks nobody points at any more; to the device first, while they are nobody's. */
-static int give_back(struct vmfs_volume *volume, const struct vmfs_inode *inode,
-                     const uint64_t *addresses, uint32_t count)
+static int give_back(struct vmfs_volume *volume, const uint64_t *addresses, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        struct vmfs_resource *resource;
-        uint64_t offset, length, item;
-        struct bdev *dev;
-        int rc = map_place(volume, inode, addresses[i], 0, &offset);
+        uint64_t item;
+        struct vmfs_resource *resource = resource_of_address(volume, addresses[i], &item);
+        int rc = discard_blocks(volume, resource, item, 1);
 
-        resource = resource_of_address(volume, addresses[i], &item);
-        for (uint64_t done = 0; rc == 0 && done < volume->block_size; done += length) {
-            uint64_t device_offset;
-
-            length = volume->block_size - done;
-            rc = lvm_map(volume, offset + done, &length, &dev, &device_offset);
-            if (rc == 0)
-                rc = bdev_discard(dev, device_offset, length);
-        }
         if (rc == 0)
             rc = resource_free(volume, resource, item, 1);
         if (rc != 0)
@@ -59,7 +76,7 @@ static int punch(struct vmfs_file *file, uint64_t n, uint32_t count)
             if (rc == 0)
                 rc = vmfs_flush(file->volume);
             if (rc == 0)
-                rc = give_back(file->volume, &file->inode, &addresses[i], run);
+                rc = give_back(file->volume, &addresses[i], run);
         } else {
             run = 1;
         }
@@ -95,4 +112,33 @@ int vmfs_file_discard(struct vmfs_file *file, uint64_t offset, uint64_t length)
         first += step;
     }
     return 0;
+}
+
+struct reclaiming {
+    struct vmfs_volume *volume;
+    uint64_t bytes;
+};
+
+static int reclaim_run(void *context, uint64_t first, uint32_t count)
+{
+    struct reclaiming *reclaiming = context;
+    struct vmfs_volume *volume = reclaiming->volume;
+
+    reclaiming->bytes += (uint64_t)count << volume->block_shift;
+    return discard_blocks(volume, &volume->fbb, first, count);
+}
+
+int vmfs_reclaim(struct vmfs_volume *volume, vmfs_progress progress, void *context, uint64_t *bytes)
+{
+    struct reclaiming reclaiming = {.volume = volume};
+    uint32_t clusters = volume->fbb.cluster_count;
+    int rc = vmfs_require_ours(volume, "giving free blocks back to the device");
+
+    for (uint32_t i = 0; rc == 0 && i < clusters; i++) {
+        rc = resource_visit_free(volume, &volume->fbb, i, reclaim_run, &reclaiming);
+        if (progress != NULL)
+            progress(context, volume->size / clusters * (i + 1), volume->size);
+    }
+    *bytes = reclaiming.bytes;
+    return rc;
 }

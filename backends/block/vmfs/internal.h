@@ -245,6 +245,9 @@ int resource_free(struct vmfs_volume *volume, struct vmfs_resource *resource, ui
                   uint32_t count);
 /* Marks one item used, whatever it was: for repairs. */
 int resource_mark_used(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t item);
+/* Calls visit for each run of a cluster's free items, which nobody can take meanwhile. */
+int resource_visit_free(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t number,
+                        int (*visit)(void *context, uint64_t first, uint32_t count), void *context);
 int resource_count_free(struct vmfs_volume *volume, struct vmfs_resource *resource,
                         uint64_t *free_count);
 
@@ -268,10 +271,18 @@ uint64_t inode_max_blocks(const struct vmfs_volume *volume, const struct vmfs_in
 unsigned inode_levels(const struct vmfs_inode *inode);
 
 /* ---- reclaim.c ---- */
+/* Gives items nobody points at any more back, and what file blocks held to the device. */
+int blocks_give_back(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t first,
+                     uint32_t count);
 /* Gives back every block the descriptor maps; it no longer counts, or no longer maps them. */
 int inode_free_blocks(struct vmfs_volume *volume, const struct vmfs_inode *inode);
 /* Gives back every block and the descriptor itself. */
 int inode_destroy(struct vmfs_volume *volume, struct vmfs_inode *inode);
+
+/* ---- discard.c ---- */
+/* Tells the devices that file blocks hold nothing; other items keep what they hold. */
+int discard_blocks(struct vmfs_volume *volume, const struct vmfs_resource *resource, uint64_t first,
+                   uint64_t count);
 
 /* ---- promote.c ---- */
 /* Reads a descriptor whose change of mapping was cut off as what it has become. */

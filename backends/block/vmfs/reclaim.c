@@ -13,10 +13,18 @@ struct freeing {
     uint32_t count;
 };
 
+/* A device that refuses to discard keeps its room; the volume has its blocks back all the same. */
+int blocks_give_back(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t first,
+                     uint32_t count)
+{
+    discard_blocks(volume, resource, first, count);
+    return resource_free(volume, resource, first, count);
+}
+
 static int freeing_flush(struct freeing *run)
 {
     int rc =
-        run->count == 0 ? 0 : resource_free(run->volume, run->resource, run->first, run->count);
+        run->count == 0 ? 0 : blocks_give_back(run->volume, run->resource, run->first, run->count);
 
     run->count = 0;
     return rc;

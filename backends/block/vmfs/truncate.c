@@ -160,8 +160,8 @@ static int shrink(struct vmfs_file *file, uint64_t length, struct cut *cut)
     file->inode = after;
     map_cache_free(&file->cache);
     for (size_t i = 0; i < cut->count && rc == 0; i++)
-        rc = resource_free(file->volume, cut->runs[i].resource, cut->runs[i].first,
-                           cut->runs[i].count);
+        rc = blocks_give_back(file->volume, cut->runs[i].resource, cut->runs[i].first,
+                              cut->runs[i].count);
     return rc != 0 ? rc : vmfs_flush(file->volume);
 }
 

@@ -265,6 +265,14 @@ int vmfs_file_write(struct vmfs_file *file, uint64_t offset, const void *buffer,
  */
 int vmfs_file_discard(struct vmfs_file *file, uint64_t offset, uint64_t length);
 
+/*
+ * Tells the device that every free block of a volume of ours holds nothing; *bytes: of how much it
+ * was told. Removing and truncating files tell it by themselves; this is for what a crash, or a
+ * device that knew no discard then, has left.
+ */
+int vmfs_reclaim(struct vmfs_volume *volume, vmfs_progress progress, void *context,
+                 uint64_t *bytes);
+
 int vmfs_flush(struct vmfs_volume *volume);
 
 /*

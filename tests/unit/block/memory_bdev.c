@@ -129,6 +129,26 @@ void memory_bdev_can_zero(struct memory_bdev *memory)
     memory->dev.ops = &zeroing_ops;
 }
 
+static int memory_discard(struct bdev *dev, uint64_t offset, uint64_t length)
+{
+    if (fails(memory_of(dev)) || ragged(dev, offset, length))
+        return -EIO;
+    memset(memory_of(dev)->bytes + offset, MEMORY_DISCARDED, length);
+    return 0;
+}
+
+static const struct bdev_ops discarding_ops = {
+    .read = memory_read,
+    .write = memory_write,
+    .flush = memory_flush,
+    .discard = memory_discard,
+};
+
+void memory_bdev_can_discard(struct memory_bdev *memory)
+{
+    memory->dev.ops = &discarding_ops;
+}
+
 struct memory_bdev *memory_bdev_new(uint64_t size)
 {
     struct memory_bdev *memory = calloc(1, sizeof(*memory));

@@ -29,6 +29,9 @@ struct memory_bdev *memory_bdev_new(uint64_t size);
 void memory_bdev_free(struct memory_bdev *memory);
 /* Gives the disk a command that zeroes. */
 void memory_bdev_can_zero(struct memory_bdev *memory);
+#define MEMORY_DISCARDED 0xDD
+/* Gives the disk a discard command, which leaves MEMORY_DISCARDED in every byte. */
+void memory_bdev_can_discard(struct memory_bdev *memory);
 /* Forgets the log and starts recording. */
 void memory_bdev_record(struct memory_bdev *memory);
 /* From now on old contents are kept; memory_bdev_rollback() brings them back. */

@@ -269,6 +269,71 @@ static void test_grow_and_cut(void **state)
     memory_bdev_free(memory);
 }
 
+/* Makes a file of `length` bytes of 0x5A and says where its first and its third MiB lie. */
+static void write_file(struct memory_bdev *memory, struct vmfs_volume *volume, const char *name,
+                       size_t length, const uint8_t *places[2])
+{
+    uint8_t *data = malloc(length);
+    struct bdev_extent extent;
+    struct vmfs_file *file;
+
+    memset(data, 0x5A, length);
+    assert_int_equal(vmfs_file_create(volume, name, length, VMFS_EAGERTHICK, NULL, NULL, &file), 0);
+    assert_int_equal(vmfs_file_write(file, 0, data, length), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(vmfs_file_map(file, i * 2 * MIB, MIB, &extent), 0);
+        assert_int_equal(extent.length, MIB);
+        places[i] = memory->bytes + extent.device_offset;
+    }
+    vmfs_file_close(file);
+    free(data);
+}
+
+static void assert_all(const uint8_t *bytes, uint8_t value)
+{
+    assert_int_equal(bytes[0], value);
+    assert_memory_equal(bytes, bytes + 1, MIB - 1);
+}
+
+/* What files lose, the device hears of, and of nothing else. */
+static void test_discard(void **state)
+{
+    struct memory_bdev *memory = make(300 * MIB, 0);
+    const uint8_t *kept[2], *cut[2], *gone[2];
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+    struct vmfs_info info;
+    uint64_t bytes;
+
+    (void)state;
+    memory_bdev_can_discard(memory);
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    write_file(memory, volume, "kept", 4 * MIB, kept);
+    write_file(memory, volume, "cut", 4 * MIB, cut);
+    write_file(memory, volume, "gone", 4 * MIB, gone);
+    assert_int_equal(vmfs_file_open(volume, "cut", VMFS_SHARE_EXCLUSIVE, &file), 0);
+    assert_int_equal(vmfs_file_truncate(file, 2 * MIB), 0);
+    vmfs_file_close(file);
+    assert_all(cut[0], 0x5A);
+    assert_all(cut[1], MEMORY_DISCARDED);
+    assert_int_equal(vmfs_remove(volume, "gone"), 0);
+    assert_all(gone[0], MEMORY_DISCARDED);
+    assert_all(gone[1], MEMORY_DISCARDED);
+    assert_all(kept[0], 0x5A);
+    assert_all(kept[1], 0x5A);
+    /* What was free before it could discard. */
+    memset((void *)gone[0], 0x5A, MIB);
+    assert_int_equal(vmfs_get_info(volume, &info), 0);
+    assert_int_equal(vmfs_reclaim(volume, NULL, NULL, &bytes), 0);
+    assert_int_equal(bytes, info.blocks_free * info.block_size);
+    assert_all(gone[0], MEMORY_DISCARDED);
+    assert_all(kept[0], 0x5A);
+    assert_all(cut[0], 0x5A);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
 static void test_links_and_label(void **state)
 {
     struct memory_bdev *memory = make(290 * MIB, 0);
@@ -474,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_foreign_host),
         cmocka_unit_test(test_grow_and_cut),
         cmocka_unit_test(test_links_and_label),
+        cmocka_unit_test(test_discard),
     };
     const struct CMUnitTest six[] = {
         cmocka_unit_test(test_block_sizes),     cmocka_unit_test(test_locks),
@@ -481,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_double_indirect), cmocka_unit_test(test_damage6),
         cmocka_unit_test(test_failing_device),  cmocka_unit_test(test_foreign_host),
         cmocka_unit_test(test_grow_and_cut),    cmocka_unit_test(test_links_and_label),
+        cmocka_unit_test(test_discard),
     };
     int failed = cmocka_run_group_tests_name("VMFS-5", five, version5, NULL);
 
