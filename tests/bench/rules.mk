@@ -32,7 +32,7 @@ bench-disk: $$(ALL) dom0-image stock $(B)/bench/disks.img $(DEBS)/qemu-dm/.fetch
 $(B)/bench/vmfsbench: tests/bench/vmfs/vmfsbench.c $(VMFS_SRC) backends/block/bdev.c backends/block/bdev_file.c backends/block/ats.c
 	@mkdir -p $(@D)
 	$(call say) LINK $@
-	$(Q)$(CC) $(PROG_CFLAGS) -o $@ $^
+	$(Q)$(CC) $(PROG_CFLAGS) -o $@ $^ -luring
 .PHONY: bench-vmfs
 ## bench-vmfs: the vmfs library beside the raw file and vmfs-fuse, natively
 bench-vmfs: $$(ALL) $(B)/bench/vmfsbench

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How fast the vmfs library, or a plain file, reads: vmfsbench raw|fuse FILE, vmfsbench vmfs IMAGE
- * PATH, vmfsbench map IMAGE PATH. Prints MiB/s in order by 1 MiB and reads/s at random by 4 KiB.
+ * PATH, vmfsbench map IMAGE PATH. Prints MiB/s in order by 1 MiB and reads/s at random by 4 KiB,
+ * one at a time and 32 at a time by io_uring, as the block backend reads; the best of three passes
+ * each.
  */
 #include "block/vmfs/vmfs.h"
 
 #include <fcntl.h>
+#include <liburing.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,9 @@
 #define MIB          (1u << 20)
 #define RANDOM_READS 20000u
 #define MAPPINGS     100000u
+#define PASSES       3u
+#define DEPTH        32u
+#define PAGE         4096u
 
 struct source {
     int fd; /* -1: the file on the volume */
@@ -50,20 +56,100 @@ static uint64_t random_below(uint64_t limit)
     return state % limit;
 }
 
-static void measure(const char *name, const struct source *source)
+/* MiB a second. */
+static double in_order(const struct source *source)
 {
     static char buffer[MIB];
-    double start = now(), in_order, at_random;
+    double start = now();
 
     for (uint64_t at = 0; at + MIB <= source->length; at += MIB)
         read_at(source, at, buffer, MIB);
-    in_order = (double)(source->length / MIB) / (now() - start);
-    start = now();
+    return (double)(source->length / MIB) / (now() - start);
+}
+
+static uint64_t random_place(const struct source *source)
+{
+    return random_below(source->length / PAGE) * PAGE;
+}
+
+/* Reads a second. */
+static double at_random(const struct source *source)
+{
+    static char buffer[PAGE];
+    double start = now();
+
     for (unsigned i = 0; i < RANDOM_READS; i++)
-        read_at(source, random_below(source->length / 4096) * 4096, buffer, 4096);
-    at_random = RANDOM_READS / (now() - start);
-    printf("%-10s %8.0f MiB/s in order, %8.0f reads of 4 KiB a second\n", name, in_order,
-           at_random);
+        read_at(source, random_place(source), buffer, PAGE);
+    return RANDOM_READS / (now() - start);
+}
+
+/* Sends one read of a random place; on a volume to where the library says it lies. */
+static void send_read(const struct source *source, struct io_uring *ring, char *buffer)
+{
+    uint64_t at = random_place(source);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+    struct bdev_extent extent;
+    int fd = source->fd;
+
+    if (fd < 0) {
+        if (vmfs_file_map(source->file, at, PAGE, &extent) != 0 || !extent.stored)
+            exit(1);
+        fd = extent.device->fd;
+        at = extent.device_offset;
+    }
+    io_uring_prep_read(sqe, fd, buffer, PAGE, at);
+    io_uring_sqe_set_data(sqe, buffer);
+}
+
+/* Reads a second with DEPTH of them under way. */
+static double in_depth(const struct source *source)
+{
+    static char buffers[DEPTH][PAGE];
+    struct io_uring ring;
+    unsigned sent = 0, done = 0;
+    double start;
+
+    if (io_uring_queue_init(DEPTH, &ring, 0) != 0)
+        exit(1);
+    start = now();
+    for (; sent < DEPTH; sent++)
+        send_read(source, &ring, buffers[sent]);
+    while (done < RANDOM_READS) {
+        struct io_uring_cqe *cqe;
+
+        io_uring_submit_and_wait(&ring, 1);
+        while (io_uring_peek_cqe(&ring, &cqe) == 0) {
+            char *buffer = io_uring_cqe_get_data(cqe);
+
+            if (cqe->res != (int)PAGE)
+                exit(1);
+            io_uring_cqe_seen(&ring, cqe);
+            done++;
+            if (sent++ < RANDOM_READS)
+                send_read(source, &ring, buffer);
+        }
+    }
+    start = RANDOM_READS / (now() - start);
+    io_uring_queue_exit(&ring);
+    return start;
+}
+
+static double best(double (*pass)(const struct source *), const struct source *source)
+{
+    double most = 0;
+
+    for (unsigned i = 0; i < PASSES; i++) {
+        double one = pass(source);
+
+        most = one > most ? one : most;
+    }
+    return most;
+}
+
+static void measure(const char *name, const struct source *source)
+{
+    printf("%-5s %6.0f MiB/s in order, 4 KiB at random: %7.0f a second, %7.0f by %u\n", name,
+           best(in_order, source), best(at_random, source), best(in_depth, source), DEPTH);
 }
 
 static struct vmfs_volume *open_volume(const char *image, struct bdev **dev)
