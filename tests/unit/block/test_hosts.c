@@ -317,6 +317,52 @@ static void test_late_waker_is_fenced(void **state)
     array_free(array);
 }
 
+/* ---- a process of this host that leaves while another comes ---- */
+
+static struct bdev *busy_dev;
+static const struct bdev_ops *busy_ops;
+static struct vmfs_volume *leaving;
+
+static struct vmfs_volume *open_as_same_host(struct bdev *dev)
+{
+    const struct vmfs_host as = {.uuid = {3}};
+    struct vmfs_volume *volume;
+    char error[VMFS_ERROR_MAX] = "";
+
+    if (vmfs_open_as(&dev, 1, VMFS_OPEN_WRITE, &as, &volume, error) != 0)
+        fail_msg("%s", error);
+    return volume;
+}
+
+/* Before the first COMPARE AND WRITE of the one that comes: one leaves, a third comes and leaves.
+ */
+static int swap_late(struct bdev *dev, uint64_t offset, const void *expected,
+                     const void *replacement)
+{
+    busy_dev->ops = busy_ops;
+    vmfs_close(leaving);
+    vmfs_close(open_as_same_host(dev));
+    return busy_ops->compare_and_write(dev, offset, expected, replacement);
+}
+
+/* The slot it found in use, and wanted to clear as a dead process's, is no longer what it was. */
+static void test_slot_changes_while_opening(void **state)
+{
+    struct array *array = make_array(16000);
+    struct bdev_ops late;
+
+    (void)state;
+    busy_dev = array_bdev(array);
+    busy_ops = busy_dev->ops;
+    leaving = open_as_same_host(busy_dev);
+    late = *busy_ops;
+    late.compare_and_write = swap_late;
+    busy_dev->ops = &late;
+    vmfs_close(open_as_same_host(busy_dev));
+    assert_ptr_equal(busy_dev->ops, busy_ops);
+    array_free(array);
+}
+
 /* ---- a free lock ---- */
 
 static int by_value(const void *a, const void *b)
@@ -357,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_free_lock_is_quick),
         cmocka_unit_test(test_late_waker_is_fenced),
+        cmocka_unit_test(test_slot_changes_while_opening),
         cmocka_unit_test(test_storm),
     };
 
