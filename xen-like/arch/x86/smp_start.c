@@ -20,7 +20,7 @@
 #include "lib/string.h"
 
 #define LOW_MEMORY_END 0xa0000ul
-#define START_TIMEOUT  MILLISECS(1000)
+#define START_TIMEOUT  MILLISECS(3000)
 #define TSC_TEST_TICKS MILLISECS(2)
 
 extern char ap_trampoline[], ap_trampoline_end[], ap_cr3[], ap_gdt_base[], ap_far[], ap_long_mode[],
