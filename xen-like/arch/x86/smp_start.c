@@ -145,8 +145,10 @@ static bool start_cpu(unsigned int cpu)
             break;
         cpu_serve_requests();
     }
-    if (!__atomic_load_n(&ap_started, __ATOMIC_ACQUIRE))
+    if (!__atomic_load_n(&ap_started, __ATOMIC_ACQUIRE)) {
+        apic_send_init(smp_apic_id(cpu)); /* one that comes late must not come at all */
         return false;
+    }
     tsc_compare();
     while (!cpumask_test(&cpu_online_map, cpu))
         cpu_relax();
