@@ -17,7 +17,9 @@
 
 int command_mkfs(const struct options *options, const char *device)
 {
-    struct vmfs_mkfs mkfs = {.label = options->label, .block_size = options->block_size};
+    struct vmfs_mkfs mkfs = {.label = options->label,
+                             .block_size = options->block_size,
+                             .sub_block_size = options->sub_block_size};
     char error[VMFS_ERROR_MAX];
     struct bdev *dev;
     int rc;

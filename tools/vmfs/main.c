@@ -18,6 +18,7 @@ static const char usage[] =
     "  -C, --createfs vmfs5|vmfs6 DEVICE  make a file system on all of DEVICE (or an image file);\n"
     "        -S, --setfsname LABEL      its label; alone, with a TARGET, renames a volume\n"
     "        -b, --blocksize SIZE       1m (default), 2m, 4m or 8m\n"
+    "        --subblocksize SIZE        8k (default), or 64k as VMFS-3 had\n"
     "  -P, --queryfs TARGET             show size, space and version\n"
     "  -Z, --spanfs DEVICE TARGET       make DEVICE another extent, destroying what it holds\n"
     "  -G, --growfs TARGET              use what the volume's last device has gained\n"
@@ -52,6 +53,7 @@ static const char usage[] =
 
 enum long_only {
     OPT_DEVICE = 256,
+    OPT_SUB_BLOCK,
     OPT_BREAK_DEAD,
     OPT_JSON,
     OPT_RAW,
@@ -82,6 +84,7 @@ static const struct option long_options[] = {
     {"extendvirtualdisk", required_argument, NULL, 'X'},
     {"renamevirtualdisk", required_argument, NULL, 'E'},
     {"deletevirtualdisk", no_argument, NULL, 'U'},
+    {"subblocksize", required_argument, NULL, OPT_SUB_BLOCK},
     {"device", required_argument, NULL, OPT_DEVICE},
     {"break-dead", no_argument, NULL, OPT_BREAK_DEAD},
     {"json", no_argument, NULL, OPT_JSON},
@@ -108,6 +111,11 @@ static int take_option(int letter, struct options *options, struct action *actio
         if (options->device_count == MAX_DEVICES)
             return complain("a volume has at most %u extents", MAX_DEVICES);
         options->devices[options->device_count++] = optarg;
+        return 0;
+    case OPT_SUB_BLOCK:
+        if (!parse_size(optarg, &size) || size > 64u << 10)
+            return complain("sub-block size \"%s\": use 8k or 64k", optarg);
+        options->sub_block_size = (uint32_t)size;
         return 0;
     case OPT_BREAK_DEAD:
         options->break_dead = true;

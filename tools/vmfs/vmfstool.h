@@ -18,7 +18,7 @@ struct options {
     const char *label;
     const char *fs_type;
     uint64_t size;
-    uint32_t block_size;
+    uint32_t block_size, sub_block_size;
     enum vmdk_kind kind;
     bool kind_given;
     const char *adapter; /* NULL: the library's choice */

@@ -47,6 +47,25 @@ static int set_vmfs6(struct vmfs_volume *volume)
     return 0;
 }
 
+/*
+ * What VMFS-5's superblock says of .fdc.sf, VMFS-3 says in that file's own header, at the file's
+ * fixed place. It has no .pb2.sf and no .sdd.sf, and sub-blocks of one size.
+ */
+static int read_fdc_header(struct vmfs_volume *volume)
+{
+    struct vmfs_superblock *super = &volume->super;
+    struct vmfs_resource_header header;
+    int rc = volume_read(volume, volume->fdc_start, &header, sizeof(header));
+
+    if (rc != 0)
+        return rc;
+    super->fdc_group_offset = header.group_offset;
+    super->fdc_clusters_per_group = header.clusters_per_group;
+    super->pb2_fd_address = super->sdd_fd_address = 0;
+    super->sub_block_size = VMFS_SUB_BLOCK_MAX;
+    return 0;
+}
+
 int geometry_load(struct vmfs_volume *volume)
 {
     struct vmfs_uuid lvm_uuid = volume->super.volume_uuid;
@@ -68,17 +87,20 @@ int geometry_load(struct vmfs_volume *volume)
         (super->block_size & (super->block_size - 1)) != 0)
         return vmfs_fail(volume, -EUCLEAN, "superblock: block size %llu is not 1, 2, 4 or 8 MiB",
                          (unsigned long long)super->block_size);
-    if (super->fdc_group_offset % BDEV_SECTOR != 0 || super->fdc_clusters_per_group == 0 ||
-        super->fdc_clusters_per_group > 0xFFFF)
-        return vmfs_fail(volume, -EUCLEAN, "superblock: geometry of .fdc.sf is impossible");
     volume->block_size = (uint32_t)super->block_size;
     volume->block_shift = (uint32_t)__builtin_ctz(volume->block_size);
     if (super->major >= VMFS6_MAJOR)
         rc = set_vmfs6(volume);
     else
         set_vmfs5(volume);
+    if (rc == 0 && super->major < VMFS5_MAJOR)
+        rc = volume->writable ? vmfs_fail(volume, -EROFS, "VMFS-3 volumes are only read")
+                              : read_fdc_header(volume);
+    if (rc != 0)
+        return rc;
+    if (super->fdc_group_offset % BDEV_SECTOR != 0 || super->fdc_clusters_per_group == 0 ||
+        super->fdc_clusters_per_group > 0xFFFF)
+        return vmfs_fail(volume, -EUCLEAN, "superblock: geometry of .fdc.sf is impossible");
     volume->cluster_header = 2 * volume->md;
-    if (rc == 0 && super->major < VMFS5_MAJOR && volume->writable)
-        rc = vmfs_fail(volume, -EROFS, "VMFS-3 volumes are only read");
-    return rc;
+    return 0;
 }

@@ -96,6 +96,12 @@ static int check_options(const struct mkfs *mk, unsigned version, char *error)
                               : "a file block is 1, 2, 4 or 8 MiB");
         return -EINVAL;
     }
+    if (mk->sub_block_size != (version == 6 ? VMFS_SUB_BLOCK_MAX : VMFS5_SUB_BLOCK) &&
+        mk->sub_block_size != VMFS_SUB_BLOCK_MAX) {
+        snprintf(error, VMFS_ERROR_MAX,
+                 version == 6 ? "a sub-block of VMFS-6 is 64 KiB" : "a sub-block is 8 or 64 KiB");
+        return -EINVAL;
+    }
     if (mk->dev->size < LVM_DATA_OFFSET + LVM_PE_SIZE + (1u << 20)) {
         snprintf(error, VMFS_ERROR_MAX, "%.128s is too small: VMFS-%u needs at least 274 MiB",
                  mk->dev->name, version);
@@ -112,7 +118,10 @@ static int check_options(const struct mkfs *mk, unsigned version, char *error)
 
 int vmfs_mkfs(struct bdev *dev, const struct vmfs_mkfs *options, char error[VMFS_ERROR_MAX])
 {
-    struct mkfs mk = {.dev = dev, .label = options->label, .block_size = options->block_size};
+    struct mkfs mk = {.dev = dev,
+                      .label = options->label,
+                      .block_size = options->block_size,
+                      .sub_block_size = options->sub_block_size};
     struct lvm_extent extent = {.dev = dev, .room = dev->size, .device_count = 1, .generation = 2};
     unsigned version = options->version == 0 ? 5 : options->version;
     struct timespec now;
@@ -120,6 +129,8 @@ int vmfs_mkfs(struct bdev *dev, const struct vmfs_mkfs *options, char error[VMFS
 
     if (mk.block_size == 0)
         mk.block_size = 1u << 20;
+    if (mk.sub_block_size == 0)
+        mk.sub_block_size = version == 6 ? VMFS_SUB_BLOCK_MAX : VMFS5_SUB_BLOCK;
     rc = check_options(&mk, version, error);
     if (rc != 0)
         return rc;

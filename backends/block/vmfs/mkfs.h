@@ -12,7 +12,7 @@
 struct mkfs {
     struct bdev *dev;
     const char *label;
-    uint32_t block_size;
+    uint32_t block_size, sub_block_size;
     uint64_t size; /* of the volume */
     struct vmfs_uuid fs_uuid, lvm_uuid, device_uuid, host;
     uint64_t now_us;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define CLUSTERS_PER_GROUP 64u
-#define SUB_BLOCK          8192u
 static_assert(CLUSTERS_PER_GROUP * VMFS5_CLUSTER_HEADER == MKFS_IO_SIZE, "layout on disk");
 
 /* A cluster's header and a descriptor as they lie on disk. */
@@ -33,6 +32,7 @@ struct mkfs5 {
     uint32_t fdc_block;
     uint32_t root_block;
     uint32_t next_block;
+    uint32_t sub_block; /* bytes */
     struct mkfs_resource fdc, fbb, pbc, sbc, pb2;
 };
 
@@ -74,8 +74,8 @@ static void make_plan(struct mkfs5 *five)
                                        .count = mkfs_clamp(mib / 8, 2048, 32768) / 2048 * 2048,
                                        .used = MKFS_SYSTEM_FILES5};
     five->sbc = (struct mkfs_resource){.lock_type = VMFS_LOCK_SBC,
-                                       .per_cluster = 32,
-                                       .item_size = SUB_BLOCK,
+                                       .per_cluster = five->sub_block > VMFS5_SUB_BLOCK ? 16 : 32,
+                                       .item_size = five->sub_block,
                                        .count = mkfs_clamp(mib / 4, 512, 16384) / 32 * 32,
                                        .used = 1}; /* .sdd.sf */
     five->pbc =
@@ -215,8 +215,8 @@ static void fill_system_fd(const struct mkfs5 *five, struct fd5 *fd, uint32_t it
         fill_fd(five, fd, item, VMFS_TYPE_SYSTEM, 040700, 2 * sizeof(struct vmfs5_dirent), 0, 0);
         fd->fd.link_count = 2;
         fd->fd.zla = VMFS_ZLA_SB;
-        fd->fd.unit_size = SUB_BLOCK;
-        fd->fd.unit_shift = fd->fd.tbz_shift = (uint8_t)__builtin_ctz(SUB_BLOCK);
+        fd->fd.unit_size = five->sub_block;
+        fd->fd.unit_shift = fd->fd.tbz_shift = (uint8_t)__builtin_ctz(five->sub_block);
         fd->fd.block_count = fd->fd.new_count = 1;
         fd->addresses[0] = address5(VMFS_ADDR_SB, 0);
     }
@@ -267,7 +267,7 @@ static int write_directories(struct mkfs5 *five)
         .type = VMFS_TYPE_SYSTEM, .fd_address = VMFS_FD_SDD, .generation = 8, .name = "."};
     entries[1] = (struct vmfs5_dirent){
         .type = VMFS_TYPE_DIRECTORY, .fd_address = VMFS_FD_ROOT, .generation = 1, .name = ".."};
-    return mkfs_put(five->mk, sub_block_offset(five), five->mk->buffer, SUB_BLOCK);
+    return mkfs_put(five->mk, sub_block_offset(five), five->mk->buffer, five->sub_block);
 }
 
 static int write_heartbeats(struct mkfs5 *five)
@@ -296,7 +296,7 @@ static int write_superblock(struct mkfs5 *five)
         .flags = VMFS_FLAG_PUBLIC | VMFS_FLAG_DENSE_SB,
         .fdc_group_offset = MKFS_GROUP_OFFSET,
         .fdc_clusters_per_group = CLUSTERS_PER_GROUP,
-        .sub_block_size = SUB_BLOCK,
+        .sub_block_size = five->sub_block,
         .journal_slots = 8,
         .pb2_fd_offset = fd_offset(five, 6),
         .sdd_fd_offset = fd_offset(five, 7),
@@ -308,7 +308,7 @@ static int write_superblock(struct mkfs5 *five)
 
 int mkfs5_write(struct mkfs *mk)
 {
-    struct mkfs5 five = {.mk = mk};
+    struct mkfs5 five = {.mk = mk, .sub_block = mk->sub_block_size};
     int (*const steps[])(struct mkfs5 *) = {write_descriptors, write_directories, write_heartbeats,
                                             write_superblock};
     const struct mkfs_resource *plans[] = {&five.fdc, &five.fbb, &five.pbc, &five.sbc, &five.pb2};

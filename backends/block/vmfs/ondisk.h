@@ -283,6 +283,9 @@ static_assert(offsetof(struct vmfs_resource_header, converted_clusters) == 0x54,
 static_assert(sizeof(struct vmfs_resource_header) == 512, "layout on disk");
 
 /* Metadata of a cluster, in the block behind its lock. */
+#define VMFS5_SUB_BLOCK    8192u
+#define VMFS_SUB_BLOCK_MAX 65536u /* of VMFS-3 and 6 */
+
 struct vmfs5_cluster_md {
     uint32_t number;
     uint32_t total;

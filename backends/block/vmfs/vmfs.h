@@ -33,6 +33,8 @@ struct vmfs_mkfs {
     const char *label;   /* at most 127 bytes */
     uint32_t block_size; /* bytes: 1, 2, 4 or 8 MiB; 0 = 1 MiB (VMFS-6: nothing else) */
     unsigned version;    /* 5 or 6; 0 = 5 */
+    /* bytes: 8 KiB, or 64 KiB as on volumes that were upgraded from VMFS-3; 0: as usual */
+    uint32_t sub_block_size;
 };
 
 /*

@@ -4,6 +4,7 @@
 
 #include "block/vmfs/internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +184,7 @@ static void use_file(struct vmfs_volume *volume, const char *path)
 
 static void use(struct vmfs_volume *volume)
 {
-    struct vmfs_check check = {.repair = true};
+    struct vmfs_check check = {.repair = vmfs_is_writable(volume)};
     char target[VMFS_LINK_MAX];
     struct vmfs_file *file;
     struct vmfs_info info;
@@ -206,8 +207,11 @@ static void try(struct vmfs_template *made)
     struct bdev *dev = &made->memory->dev;
     char error[VMFS_ERROR_MAX];
     struct vmfs_volume *volume;
+    int rc = vmfs_open(&dev, 1, VMFS_OPEN_WRITE | VMFS_OPEN_NO_WAIT, &volume, error);
 
-    if (vmfs_open(&dev, 1, VMFS_OPEN_WRITE | VMFS_OPEN_NO_WAIT, &volume, error) == 0) {
+    if (rc == -EROFS) /* VMFS-3 */
+        rc = vmfs_open(&dev, 1, 0, &volume, error);
+    if (rc == 0) {
         use(volume);
         vmfs_close(volume);
     }
