@@ -5,6 +5,7 @@
 #include "arch/apic.h"
 #include "arch/cpu.h"
 #include "arch/current.h"
+#include "arch/nmi.h"
 #include "arch/tlb.h"
 #include "arch/topology.h"
 #include "irq.h"
@@ -44,6 +45,7 @@ void cpu_serve_requests(void)
         call_fn(call_data);
         cpumask_clear(&call_pending, me);
     }
+    watchdog_waits();
 }
 
 void smp_notify(unsigned int cpu)
@@ -70,6 +72,7 @@ void smp_call(const struct cpumask *cpus, void (*fn)(void *), void *data)
         fn(data);
     while (!cpumask_empty(&call_pending)) {
         tlb_serve();
+        watchdog_waits();
         cpu_relax();
     }
     spin_unlock(&call_lock);

@@ -16,6 +16,7 @@
 
 static struct watch {
     struct timer timer;
+    s_time_t next;             /* when to look again */
     unsigned int beats;        /* of this CPU */
     unsigned int seen, missed; /* of its neighbour, by this CPU */
     bool is_hung;
@@ -30,21 +31,38 @@ static unsigned int neighbour(unsigned int cpu)
     return cpu;
 }
 
-static void beat(void *data)
+static void look(struct watch *mine)
 {
-    struct watch *mine = data;
     unsigned int other = neighbour(cpu_number());
     unsigned int now = __atomic_load_n(&watch[other].beats, __ATOMIC_RELAXED);
 
-    __atomic_add_fetch(&mine->beats, 1, __ATOMIC_RELAXED);
     mine->missed = now == mine->seen && other != cpu_number() ? mine->missed + 1 : 0;
     mine->seen = now;
+    mine->next = time_now() + PERIOD;
     if (mine->missed >= PATIENCE) {
         __atomic_store_n(&watch[other].is_hung, true, __ATOMIC_SEQ_CST);
         apic_send_nmi(smp_apic_id(other));
         mine->missed = 0;
     }
-    timer_set(&mine->timer, time_now() + PERIOD);
+}
+
+static void beat(void *data)
+{
+    struct watch *mine = data;
+
+    __atomic_add_fetch(&mine->beats, 1, __ATOMIC_RELAXED);
+    look(mine);
+    timer_set(&mine->timer, mine->next);
+}
+
+/* It may wait for the one that hangs, and its timer with it. It does not beat: two that wait for
+ * each other hang both. */
+void watchdog_waits(void)
+{
+    struct watch *mine = &watch[cpu_number()];
+
+    if (is_wanted && mine->timer.fn && time_now() >= mine->next + PERIOD / 2)
+        look(mine);
 }
 
 void watchdog_nmi(struct regs *regs)
@@ -66,8 +84,9 @@ void watchdog_start(void)
 
     if (!is_wanted || mine->timer.fn)
         return;
+    mine->next = time_now() + PERIOD;
     timer_init(&mine->timer, beat, mine);
-    timer_set(&mine->timer, time_now() + PERIOD);
+    timer_set(&mine->timer, mine->next);
 }
 
 void watchdog_stop(void)

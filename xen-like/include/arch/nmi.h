@@ -29,6 +29,8 @@ void mce_report(void);
 void watchdog_init(void);
 /* From the softirq: starts this CPU's timer, once. */
 void watchdog_start(void);
+/* This CPU waits for another, perhaps with interrupts off; called over and over while it does. */
+void watchdog_waits(void);
 /* This CPU goes off line. */
 void watchdog_stop(void);
 /* In the NMI handler: does not return when the NMI was for this. */
