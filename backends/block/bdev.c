@@ -29,65 +29,34 @@ static size_t ragged_start(const struct bdev *dev, uint64_t offset, uint64_t len
     return length < most ? (size_t)length : most;
 }
 
+/*
+ * What one request moves, and on which side: into `in`, else from `out`, else zeros. Writes of
+ * whole sectors take the device's own way.
+ */
+struct transfer {
+    char *in;
+    const char *out;
+};
+
 /* Reads, or changes, a part of one sector. */
-static int edge_transfer(struct bdev *dev, uint64_t offset, void *in, const void *out,
-                         size_t length)
+static int move_part(struct bdev *dev, uint64_t offset, const struct transfer *t, size_t length)
 {
     alignas(BDEV_SECTOR_MAX) uint8_t sector[BDEV_SECTOR_MAX];
     uint64_t start = offset - offset % dev->sector;
+    uint8_t *part = sector + (offset - start);
     int rc = dev->ops->read(dev, start, sector, dev->sector);
 
     if (rc != 0)
         return rc;
-    if (in != NULL) {
-        memcpy(in, sector + (offset - start), length);
+    if (t->in != NULL) {
+        memcpy(t->in, part, length);
         return 0;
     }
-    memcpy(sector + (offset - start), out, length);
+    if (t->out != NULL)
+        memcpy(part, t->out, length);
+    else
+        memset(part, 0, length);
     return dev->ops->write(dev, start, sector, dev->sector);
-}
-
-/* Whole sectors from the start of a range that begins at one. */
-static uint64_t whole_sectors(const struct bdev *dev, uint64_t length)
-{
-    return length - length % dev->sector;
-}
-
-int bdev_read(struct bdev *dev, uint64_t offset, void *buffer, size_t length)
-{
-    int rc = bdev_check(dev, offset, length);
-    size_t part;
-
-    for (char *at = buffer; rc == 0 && length > 0; at += part, offset += part, length -= part) {
-        part = ragged_start(dev, offset, length);
-        if (part > 0) {
-            rc = edge_transfer(dev, offset, at, NULL, part);
-            continue;
-        }
-        part = whole_sectors(dev, length);
-        rc = dev->ops->read(dev, offset, at, part);
-    }
-    return rc;
-}
-
-int bdev_write(struct bdev *dev, uint64_t offset, const void *buffer, size_t length)
-{
-    int rc = bdev_check(dev, offset, length);
-    size_t part;
-
-    if (rc == 0 && dev->read_only)
-        return -EROFS;
-    for (const char *at = buffer; rc == 0 && length > 0;
-         at += part, offset += part, length -= part) {
-        part = ragged_start(dev, offset, length);
-        if (part > 0) {
-            rc = edge_transfer(dev, offset, NULL, at, part);
-            continue;
-        }
-        part = whole_sectors(dev, length);
-        rc = dev->ops->write(dev, offset, at, part);
-    }
-    return rc;
 }
 
 /* Writes zeros over whole sectors. */
@@ -112,24 +81,53 @@ static int zero_sectors(struct bdev *dev, uint64_t offset, uint64_t length)
     return rc;
 }
 
-int bdev_write_zeros(struct bdev *dev, uint64_t offset, uint64_t length)
+static int move_sectors(struct bdev *dev, uint64_t offset, const struct transfer *t,
+                        uint64_t length)
 {
-    static const uint8_t zeros[BDEV_SECTOR_MAX];
-    int rc = bdev_check(dev, offset, length);
-    uint64_t part;
+    if (t->in != NULL)
+        return dev->ops->read(dev, offset, t->in, length);
+    return t->out != NULL ? dev->ops->write(dev, offset, t->out, length)
+                          : zero_sectors(dev, offset, length);
+}
 
-    if (rc == 0 && dev->read_only)
+/* Whole sectors from the start of a range that begins at one. */
+static uint64_t whole_sectors(const struct bdev *dev, uint64_t length)
+{
+    return length - length % dev->sector;
+}
+
+static int move(struct bdev *dev, uint64_t offset, struct transfer t, uint64_t length)
+{
+    int rc = bdev_check(dev, offset, length);
+
+    if (rc == 0 && length > 0 && dev->read_only && t.in == NULL)
         return -EROFS;
-    for (; rc == 0 && length > 0; offset += part, length -= part) {
-        part = ragged_start(dev, offset, length);
-        if (part > 0) {
-            rc = edge_transfer(dev, offset, NULL, zeros, part);
-            continue;
-        }
-        part = whole_sectors(dev, length);
-        rc = zero_sectors(dev, offset, part);
+    while (rc == 0 && length > 0) {
+        size_t ragged = ragged_start(dev, offset, length);
+        uint64_t part = ragged > 0 ? ragged : whole_sectors(dev, length);
+
+        rc = ragged > 0 ? move_part(dev, offset, &t, ragged) : move_sectors(dev, offset, &t, part);
+        t.in = t.in != NULL ? t.in + part : NULL;
+        t.out = t.out != NULL ? t.out + part : NULL;
+        offset += part;
+        length -= part;
     }
     return rc;
+}
+
+int bdev_read(struct bdev *dev, uint64_t offset, void *buffer, size_t length)
+{
+    return move(dev, offset, (struct transfer){.in = buffer}, length);
+}
+
+int bdev_write(struct bdev *dev, uint64_t offset, const void *buffer, size_t length)
+{
+    return move(dev, offset, (struct transfer){.out = buffer}, length);
+}
+
+int bdev_write_zeros(struct bdev *dev, uint64_t offset, uint64_t length)
+{
+    return move(dev, offset, (struct transfer){0}, length);
 }
 
 int bdev_flush(struct bdev *dev)

@@ -4,6 +4,7 @@
  * and destroyed, and what is answered to wrong versions, domains and numbers.
  */
 #define __XEN_TOOLS__ 1
+#include "lib/control_op.h"
 #include "lib/report.h"
 #include "runtime/format.h"
 #include "runtime/hypercall.h"
@@ -15,21 +16,6 @@
 
 static struct xen_domctl op;
 static struct xen_sysctl sys;
-
-static long domctl(uint32_t command, domid_t domain)
-{
-    op.cmd = command;
-    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    op.domain = domain;
-    return hypercall1(__HYPERVISOR_domctl, arg(&op));
-}
-
-static long sysctl(uint32_t command)
-{
-    sys.cmd = command;
-    sys.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-    return hypercall1(__HYPERVISOR_sysctl, arg(&sys));
-}
 
 /* A PV domain of two vCPUs as xl asks for it; its number or the error. */
 static long make_domain(domid_t wanted)
@@ -43,7 +29,7 @@ static long make_domain(domid_t wanted)
                                                          .max_grant_frames = 4,
                                                          .max_maptrack_frames = 4,
                                                          .grant_opts = XEN_DOMCTL_GRANT_version(1)};
-    answer = domctl(XEN_DOMCTL_createdomain, wanted);
+    answer = domctl(&op, XEN_DOMCTL_createdomain, wanted);
     return answer ? answer : op.domain;
 }
 
@@ -53,12 +39,12 @@ BEHAVIOUR(life, "a domain is made, given vCPUs and limits, described, and destro
 
     REQUIRE(id > 0, 1);
     op.u.max_vcpus.max = 3;
-    EXPECT(domctl(XEN_DOMCTL_max_vcpus, id), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_max_vcpus, id), -XEN_EINVAL);
     op.u.max_vcpus.max = 2;
-    EXPECT(domctl(XEN_DOMCTL_max_vcpus, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_max_vcpus, id), 0);
     op.u.max_mem.max_memkb = 4096;
-    EXPECT(domctl(XEN_DOMCTL_max_mem, id), 0);
-    EXPECT(domctl(XEN_DOMCTL_getdomaininfo, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_max_mem, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_getdomaininfo, id), 0);
     EXPECT(op.u.getdomaininfo.domain, id);
     report_answer("flags", op.u.getdomaininfo.flags);
     EXPECT(op.u.getdomaininfo.max_pages, 1024);
@@ -68,8 +54,8 @@ BEHAVIOUR(life, "a domain is made, given vCPUs and limits, described, and destro
     EXPECT(op.u.getdomaininfo.handle[1], 2);
     EXPECT(op.u.getdomaininfo.cpupool, 0);
     EXPECT(make_domain(id), -XEN_EEXIST);
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, id), 0);
-    EXPECT(domctl(XEN_DOMCTL_max_mem, id), -XEN_ESRCH);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_max_mem, id), -XEN_ESRCH);
 }
 
 BEHAVIOUR(pause, "a new domain is paused by its controller; unpausing what runs is an error")
@@ -77,15 +63,15 @@ BEHAVIOUR(pause, "a new domain is paused by its controller; unpausing what runs 
     long id = make_domain(77);
 
     REQUIRE(id, 77);
-    EXPECT(domctl(XEN_DOMCTL_unpausedomain, id), 0);
-    EXPECT(domctl(XEN_DOMCTL_unpausedomain, id), -XEN_EINVAL);
-    EXPECT(domctl(XEN_DOMCTL_getdomaininfo, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_unpausedomain, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_unpausedomain, id), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_getdomaininfo, id), 0);
     EXPECT(op.u.getdomaininfo.flags & XEN_DOMINF_paused, 0);
-    EXPECT(domctl(XEN_DOMCTL_pausedomain, id), 0);
-    EXPECT(domctl(XEN_DOMCTL_getdomaininfo, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_pausedomain, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_getdomaininfo, id), 0);
     EXPECT(op.u.getdomaininfo.flags & XEN_DOMINF_paused, XEN_DOMINF_paused);
-    EXPECT(domctl(XEN_DOMCTL_pausedomain, 0), -XEN_EINVAL);
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_pausedomain, 0), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, id), 0);
 }
 
 BEHAVIOUR(vcpus, "vCPUs are described, and their scheduling can be read and set")
@@ -94,29 +80,29 @@ BEHAVIOUR(vcpus, "vCPUs are described, and their scheduling can be read and set"
 
     REQUIRE(id, 78);
     op.u.max_vcpus.max = 2;
-    EXPECT(domctl(XEN_DOMCTL_max_vcpus, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_max_vcpus, id), 0);
     memset(&op.u, 0, sizeof(op.u));
     op.u.getvcpuinfo.vcpu = 1;
-    EXPECT(domctl(XEN_DOMCTL_getvcpuinfo, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_getvcpuinfo, id), 0);
     EXPECT(op.u.getvcpuinfo.online, 0);
     EXPECT(op.u.getvcpuinfo.running, 0);
     op.u.getvcpuinfo.vcpu = 2;
-    EXPECT(domctl(XEN_DOMCTL_getvcpuinfo, id), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_getvcpuinfo, id), -XEN_EINVAL);
     op.u.vcpucontext.vcpu = 1;
-    report_answer("context_of_none", domctl(XEN_DOMCTL_getvcpucontext, id));
+    report_answer("context_of_none", domctl(&op, XEN_DOMCTL_getvcpucontext, id));
     memset(&op.u, 0, sizeof(op.u));
     op.u.scheduler_op.sched_id = XEN_SCHEDULER_CREDIT2;
     op.u.scheduler_op.cmd = XEN_DOMCTL_SCHEDOP_putinfo;
     op.u.scheduler_op.u.credit2.weight = 512;
-    EXPECT(domctl(XEN_DOMCTL_scheduler_op, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_scheduler_op, id), 0);
     op.u.scheduler_op.cmd = XEN_DOMCTL_SCHEDOP_getinfo;
     op.u.scheduler_op.u.credit2.weight = 0;
-    EXPECT(domctl(XEN_DOMCTL_scheduler_op, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_scheduler_op, id), 0);
     EXPECT(op.u.scheduler_op.u.credit2.weight, 512);
     EXPECT(op.u.scheduler_op.u.credit2.cap, 0);
     op.u.scheduler_op.sched_id = XEN_SCHEDULER_RTDS;
-    EXPECT(domctl(XEN_DOMCTL_scheduler_op, id), -XEN_EINVAL);
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_scheduler_op, id), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, id), 0);
 }
 
 BEHAVIOUR(refused, "configurations that make no sense are refused")
@@ -124,23 +110,23 @@ BEHAVIOUR(refused, "configurations that make no sense are refused")
     long good = make_domain(79);
 
     REQUIRE(good, 79);
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, 79), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, 79), 0);
     op.u.createdomain.max_vcpus = 0;
-    EXPECT(domctl(XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
     op.u.createdomain.max_vcpus = 1;
     op.u.createdomain.flags = 1u << 31;
-    EXPECT(domctl(XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
     op.u.createdomain.flags = XEN_DOMCTL_CDF_hap;
-    EXPECT(domctl(XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
     op.u.createdomain.flags = 0;
     op.u.createdomain.grant_opts = 0;
-    EXPECT(domctl(XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
     op.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(1);
     op.u.createdomain.max_grant_frames = 0;
-    EXPECT(domctl(XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_createdomain, 80), -XEN_EINVAL);
     op.u.createdomain.max_grant_frames = 4;
     op.u.createdomain.cpupool_id = 9;
-    report_answer("no_such_pool", domctl(XEN_DOMCTL_createdomain, 80));
+    report_answer("no_such_pool", domctl(&op, XEN_DOMCTL_createdomain, 80));
 }
 
 BEHAVIOUR(versions, "a wrong interface version, domain, command or address is told apart")
@@ -153,10 +139,10 @@ BEHAVIOUR(versions, "a wrong interface version, domain, command or address is to
     sys.cmd = XEN_SYSCTL_sched_id;
     EXPECT(hypercall1(__HYPERVISOR_sysctl, arg(&sys)), -XEN_EACCES);
     EXPECT(hypercall1(__HYPERVISOR_sysctl, 0x1000), -XEN_EFAULT);
-    report_answer("no_such_sysctl", sysctl(999));
-    report_answer("no_such_domctl", domctl(999, 0));
-    EXPECT(domctl(XEN_DOMCTL_max_mem, 0x7ef), -XEN_ESRCH);
-    EXPECT(domctl(XEN_DOMCTL_getdomaininfo, 0x7ef), -XEN_ESRCH);
+    report_answer("no_such_sysctl", sysctl(&sys, 999));
+    report_answer("no_such_domctl", domctl(&op, 999, 0));
+    EXPECT(domctl(&op, XEN_DOMCTL_max_mem, 0x7ef), -XEN_ESRCH);
+    EXPECT(domctl(&op, XEN_DOMCTL_getdomaininfo, 0x7ef), -XEN_ESRCH);
 }
 
 BEHAVIOUR(machine, "the machine is described: its CPUs, its memory, the domains")
@@ -164,31 +150,31 @@ BEHAVIOUR(machine, "the machine is described: its CPUs, its memory, the domains"
     static struct xen_domctl_getdomaininfo list[4];
 
     memset(&sys, 0, sizeof(sys));
-    EXPECT(sysctl(XEN_SYSCTL_physinfo), 0);
+    EXPECT(sysctl(&sys, XEN_SYSCTL_physinfo), 0);
     uint32_t n_cpus = sys.u.physinfo.nr_cpus;
     EXPECT_TRUE(n_cpus >= 1);
     EXPECT(sys.u.physinfo.nr_nodes, 1);
     EXPECT_TRUE(sys.u.physinfo.capabilities & XEN_SYSCTL_PHYSCAP_pv);
     EXPECT_TRUE(sys.u.physinfo.total_pages > sys.u.physinfo.free_pages);
     EXPECT_TRUE(sys.u.physinfo.free_pages > 0);
-    EXPECT(sysctl(XEN_SYSCTL_sched_id), 0);
+    EXPECT(sysctl(&sys, XEN_SYSCTL_sched_id), 0);
     EXPECT(sys.u.sched_id.sched_id, XEN_SCHEDULER_CREDIT2);
     memset(&sys.u, 0, sizeof(sys.u));
     sys.u.getdomaininfolist.max_domains = 4;
     set_xen_guest_handle(sys.u.getdomaininfolist.buffer, list);
-    EXPECT(sysctl(XEN_SYSCTL_getdomaininfolist), 0);
+    EXPECT(sysctl(&sys, XEN_SYSCTL_getdomaininfolist), 0);
     EXPECT(sys.u.getdomaininfolist.num_domains, 1);
     EXPECT(list[0].domain, 0);
     EXPECT_TRUE(list[0].flags & XEN_DOMINF_running);
     EXPECT_TRUE(list[0].tot_pages > 0);
     memset(&sys.u, 0, sizeof(sys.u));
-    EXPECT(sysctl(XEN_SYSCTL_cputopoinfo), 0);
+    EXPECT(sysctl(&sys, XEN_SYSCTL_cputopoinfo), 0);
     EXPECT(sys.u.cputopoinfo.num_cpus, n_cpus);
     memset(&sys.u, 0, sizeof(sys.u));
     sys.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_INFO;
-    EXPECT(sysctl(XEN_SYSCTL_cpupool_op), 0);
+    EXPECT(sysctl(&sys, XEN_SYSCTL_cpupool_op), 0);
     /* Domains destroyed before may still be counted: Xen frees them a little later. */
     EXPECT_TRUE(sys.u.cpupool_op.n_dom >= 1);
     sys.u.cpupool_op.cpupool_id = 1;
-    EXPECT(sysctl(XEN_SYSCTL_cpupool_op), -XEN_ENOENT);
+    EXPECT(sysctl(&sys, XEN_SYSCTL_cpupool_op), -XEN_ENOENT);
 }

@@ -5,6 +5,7 @@
  * one vCPU that never runs.
  */
 #define __XEN_TOOLS__ 1
+#include "lib/control_op.h"
 #include "lib/report.h"
 #include "runtime/format.h"
 #include "runtime/hypercall.h"
@@ -23,21 +24,6 @@
 static struct xen_domctl op;
 static struct xen_sysctl sys;
 static xen_platform_op_t platform;
-
-static long domctl(uint32_t command, domid_t domain)
-{
-    op.cmd = command;
-    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    op.domain = domain;
-    return hypercall1(__HYPERVISOR_domctl, arg(&op));
-}
-
-static long sysctl(uint32_t command)
-{
-    sys.cmd = command;
-    sys.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-    return hypercall1(__HYPERVISOR_sysctl, arg(&sys));
-}
 
 static long platform_op(uint32_t command)
 {
@@ -74,13 +60,13 @@ static long make_domain(void)
                                                          .max_grant_frames = 4,
                                                          .max_maptrack_frames = 4,
                                                          .grant_opts = XEN_DOMCTL_GRANT_version(1)};
-    rc = domctl(XEN_DOMCTL_createdomain, 0);
+    rc = domctl(&op, XEN_DOMCTL_createdomain, 0);
     if (rc)
         return rc;
     domid_t id = op.domain;
 
     op.u.max_vcpus.max = 1;
-    rc = domctl(XEN_DOMCTL_max_vcpus, id);
+    rc = domctl(&op, XEN_DOMCTL_max_vcpus, id);
     return rc ? rc : id;
 }
 
@@ -100,13 +86,13 @@ BEHAVIOUR(domctls, "each domctl answers zeros and ones with an errno or does it"
         if (has_own_test(command))
             continue;
         memset(&op, 0, sizeof(op));
-        answer("domctl", command, "zeros", domctl(command, (domid_t)id));
+        answer("domctl", command, "zeros", domctl(&op, command, (domid_t)id));
         memset(&op, 0xff, sizeof(op));
-        answer("domctl", command, "ones", domctl(command, (domid_t)id));
+        answer("domctl", command, "ones", domctl(&op, command, (domid_t)id));
         memset(&op, 0, sizeof(op));
-        answer("domctl", command, "nobody", domctl(command, 0x7ef0));
+        answer("domctl", command, "nobody", domctl(&op, command, 0x7ef0));
     }
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }
 
 BEHAVIOUR(debugging, "debuggers: setdebugging and gdbsx")
@@ -115,16 +101,16 @@ BEHAVIOUR(debugging, "debuggers: setdebugging and gdbsx")
 
     memset(&op, 0, sizeof(op));
     op.u.setdebugging.enable = 1;
-    report_answer("on", domctl(XEN_DOMCTL_setdebugging, (domid_t)id));
+    report_answer("on", domctl(&op, XEN_DOMCTL_setdebugging, (domid_t)id));
     op.u.setdebugging.enable = 0;
-    report_answer("off", domctl(XEN_DOMCTL_setdebugging, (domid_t)id));
-    report_answer("self", domctl(XEN_DOMCTL_setdebugging, 0));
+    report_answer("off", domctl(&op, XEN_DOMCTL_setdebugging, (domid_t)id));
+    report_answer("self", domctl(&op, XEN_DOMCTL_setdebugging, 0));
     for (uint32_t command = XEN_DOMCTL_gdbsx_guestmemio; command <= XEN_DOMCTL_gdbsx_domstatus;
          command++) {
         memset(&op, 0, sizeof(op));
-        answer("gdbsx", command, "zeros", domctl(command, (domid_t)id));
+        answer("gdbsx", command, "zeros", domctl(&op, command, (domid_t)id));
     }
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }
 
 BEHAVIOUR(triggers, "sendtrigger, subscribe and set_virq_handler")
@@ -137,19 +123,19 @@ BEHAVIOUR(triggers, "sendtrigger, subscribe and set_virq_handler")
             op.u.sendtrigger.trigger = trigger;
             op.u.sendtrigger.vcpu = vcpu;
             answer(vcpu ? "no_vcpu_trigger" : "trigger", trigger, "sent",
-                   domctl(XEN_DOMCTL_sendtrigger, (domid_t)id));
+                   domctl(&op, XEN_DOMCTL_sendtrigger, (domid_t)id));
         }
     memset(&op, 0, sizeof(op));
     op.u.subscribe.port = 5;
-    report_answer("subscribe", domctl(XEN_DOMCTL_subscribe, (domid_t)id));
+    report_answer("subscribe", domctl(&op, XEN_DOMCTL_subscribe, (domid_t)id));
     op.u.subscribe.port = 0;
-    report_answer("unsubscribe", domctl(XEN_DOMCTL_subscribe, (domid_t)id));
+    report_answer("unsubscribe", domctl(&op, XEN_DOMCTL_subscribe, (domid_t)id));
     for (uint32_t virq = 0; virq < 30; virq++) {
         memset(&op, 0, sizeof(op));
         op.u.set_virq_handler.virq = virq;
-        answer("virq", virq, "given", domctl(XEN_DOMCTL_set_virq_handler, (domid_t)id));
+        answer("virq", virq, "given", domctl(&op, XEN_DOMCTL_set_virq_handler, (domid_t)id));
     }
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }
 
 BEHAVIOUR(soft_reset, "soft_reset is refused for what runs")
@@ -157,9 +143,9 @@ BEHAVIOUR(soft_reset, "soft_reset is refused for what runs")
     long id = make_domain();
 
     memset(&op, 0, sizeof(op));
-    report_answer("other", domctl(XEN_DOMCTL_soft_reset, (domid_t)id));
-    report_answer("self", domctl(XEN_DOMCTL_soft_reset, 0));
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    report_answer("other", domctl(&op, XEN_DOMCTL_soft_reset, (domid_t)id));
+    report_answer("self", domctl(&op, XEN_DOMCTL_soft_reset, 0));
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }
 
 BEHAVIOUR(shadow, "shadow_op's modes on a PV domain")
@@ -169,10 +155,10 @@ BEHAVIOUR(shadow, "shadow_op's modes on a PV domain")
     for (uint32_t mode = 0; mode < 64; mode++) {
         memset(&op, 0, sizeof(op));
         op.u.shadow_op.op = mode;
-        answer("shadow", mode, "empty", domctl(XEN_DOMCTL_shadow_op, (domid_t)id));
+        answer("shadow", mode, "empty", domctl(&op, XEN_DOMCTL_shadow_op, (domid_t)id));
     }
-    report_answer("self", domctl(XEN_DOMCTL_shadow_op, 0));
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    report_answer("self", domctl(&op, XEN_DOMCTL_shadow_op, 0));
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }
 
 BEHAVIOUR(vcpu_msrs, "MSRs of a vCPU: how many there are, reading, setting")
@@ -181,26 +167,26 @@ BEHAVIOUR(vcpu_msrs, "MSRs of a vCPU: how many there are, reading, setting")
     long id = make_domain();
 
     memset(&op, 0, sizeof(op));
-    report_answer("count_status", domctl(XEN_DOMCTL_get_vcpu_msrs, (domid_t)id));
+    report_answer("count_status", domctl(&op, XEN_DOMCTL_get_vcpu_msrs, (domid_t)id));
     op.u.vcpu_msrs.vcpu = 1;
-    report_answer("no_vcpu", domctl(XEN_DOMCTL_get_vcpu_msrs, (domid_t)id));
+    report_answer("no_vcpu", domctl(&op, XEN_DOMCTL_get_vcpu_msrs, (domid_t)id));
     op.u.vcpu_msrs.vcpu = 0;
     op.u.vcpu_msrs.msr_count = 16;
     set_xen_guest_handle(op.u.vcpu_msrs.msrs, msrs);
-    report_answer("get", domctl(XEN_DOMCTL_get_vcpu_msrs, (domid_t)id));
+    report_answer("get", domctl(&op, XEN_DOMCTL_get_vcpu_msrs, (domid_t)id));
     op.u.vcpu_msrs.msr_count = 1;
     msrs[0] = (xen_domctl_vcpu_msr_t){.index = 0x10};
-    report_answer("set_other", domctl(XEN_DOMCTL_set_vcpu_msrs, (domid_t)id));
+    report_answer("set_other", domctl(&op, XEN_DOMCTL_set_vcpu_msrs, (domid_t)id));
     report_answer("set_other_at", op.u.vcpu_msrs.msr_count);
     op.u.vcpu_msrs.msr_count = 1;
     msrs[0] = (xen_domctl_vcpu_msr_t){.index = 0xc0000103, .value = 7}; /* TSC_AUX */
-    report_answer("set_tsc_aux", domctl(XEN_DOMCTL_set_vcpu_msrs, (domid_t)id));
+    report_answer("set_tsc_aux", domctl(&op, XEN_DOMCTL_set_vcpu_msrs, (domid_t)id));
     op.u.vcpu_msrs.msr_count = 1;
     msrs[0] = (xen_domctl_vcpu_msr_t){.index = 0xc0000103, .reserved = 1};
-    report_answer("set_reserved", domctl(XEN_DOMCTL_set_vcpu_msrs, (domid_t)id));
+    report_answer("set_reserved", domctl(&op, XEN_DOMCTL_set_vcpu_msrs, (domid_t)id));
     op.u.vcpu_msrs.msr_count = 0;
-    report_answer("set_none", domctl(XEN_DOMCTL_set_vcpu_msrs, (domid_t)id));
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    report_answer("set_none", domctl(&op, XEN_DOMCTL_set_vcpu_msrs, (domid_t)id));
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }
 
 /* Debug keys and the trace have tests of their own; hotplug too. */
@@ -216,9 +202,9 @@ BEHAVIOUR(sysctls, "each sysctl answers zeros and ones with an errno or does it"
         if (is_tested_elsewhere(command))
             continue;
         memset(&sys, 0, sizeof(sys));
-        answer("sysctl", command, "zeros", sysctl(command));
+        answer("sysctl", command, "zeros", sysctl(&sys, command));
         memset(&sys, 0xff, sizeof(sys));
-        answer("sysctl", command, "ones", sysctl(command));
+        answer("sysctl", command, "ones", sysctl(&sys, command));
     }
 }
 
@@ -227,22 +213,22 @@ BEHAVIOUR(power, "statistics and parameters of power management")
     for (uint32_t type = 0; type < 0x30; type++) {
         memset(&sys, 0, sizeof(sys));
         sys.u.get_pmstat.type = type;
-        answer("pmstat", type, "first", sysctl(XEN_SYSCTL_get_pmstat));
+        answer("pmstat", type, "first", sysctl(&sys, XEN_SYSCTL_get_pmstat));
         if (type == PMSTAT_get_max_cx || type == PMSTAT_get_max_px)
             answer("pmstat", type, "count", sys.u.get_pmstat.u.getcx.nr);
     }
     memset(&sys, 0, sizeof(sys));
     sys.u.get_pmstat.cpuid = 1000;
     sys.u.get_pmstat.type = PMSTAT_get_max_cx;
-    report_answer("no_cpu_pmstat", sysctl(XEN_SYSCTL_get_pmstat));
+    report_answer("no_cpu_pmstat", sysctl(&sys, XEN_SYSCTL_get_pmstat));
     for (uint32_t command = 0; command < 0x30; command++) {
         memset(&sys, 0, sizeof(sys));
         sys.u.pm_op.cmd = command;
-        answer("pm_op", command, "first", sysctl(XEN_SYSCTL_pm_op));
+        answer("pm_op", command, "first", sysctl(&sys, XEN_SYSCTL_pm_op));
     }
     memset(&sys, 0, sizeof(sys));
     sys.u.pm_op.cpuid = 1000;
-    report_answer("no_cpu_pm_op", sysctl(XEN_SYSCTL_pm_op));
+    report_answer("no_cpu_pm_op", sysctl(&sys, XEN_SYSCTL_pm_op));
 }
 
 /* Power, the clock and CPUs are touched by their own tests only. */
@@ -317,5 +303,5 @@ BEHAVIOUR(memory_ops, "lists of the machine's memory and of resources")
         access.op = sub;
         answer("access", sub, "empty", memory_op(XENMEM_access_op, &access));
     }
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }

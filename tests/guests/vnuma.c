@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory nodes a domain is told to have: what a toolstack may say, and what the guest hears. */
 #define __XEN_TOOLS__ 1
+#include "lib/control_op.h"
 #include "lib/report.h"
 #include "runtime/format.h"
 #include "runtime/hypercall.h"
@@ -21,14 +22,6 @@ static struct xen_vnuma_topology_info info;
 static uint32_t heard_distances[NODES * NODES], heard_nodes[VCPUS];
 static xen_vmemrange_t heard_ranges[RANGES];
 
-static long domctl(uint32_t command, domid_t domain)
-{
-    op.cmd = command;
-    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    op.domain = domain;
-    return hypercall1(__HYPERVISOR_domctl, arg(&op));
-}
-
 static long make_domain(void)
 {
     long rc;
@@ -39,7 +32,7 @@ static long make_domain(void)
                                                          .max_grant_frames = 4,
                                                          .max_maptrack_frames = 4,
                                                          .grant_opts = XEN_DOMCTL_GRANT_version(1)};
-    rc = domctl(XEN_DOMCTL_createdomain, 0);
+    rc = domctl(&op, XEN_DOMCTL_createdomain, 0);
     return rc ? rc : op.domain;
 }
 
@@ -64,7 +57,7 @@ static void describe(void)
 
 static long set(long id)
 {
-    return domctl(XEN_DOMCTL_setvnumainfo, (domid_t)id);
+    return domctl(&op, XEN_DOMCTL_setvnumainfo, (domid_t)id);
 }
 
 static long hear(long id, unsigned int nodes, unsigned int vcpus, unsigned int n_ranges)
@@ -84,7 +77,7 @@ BEHAVIOUR(none, "a domain without a topology says so")
     EXPECT(hear(DOMID_SELF, NODES, VCPUS, RANGES), -XEN_EOPNOTSUPP);
     EXPECT(hear(id, NODES, VCPUS, RANGES), -XEN_EOPNOTSUPP);
     EXPECT(hear(0x7ef0, NODES, VCPUS, RANGES), -XEN_ESRCH);
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }
 
 BEHAVIOUR(refusals, "topologies that make no sense are refused")
@@ -122,7 +115,7 @@ BEHAVIOUR(refusals, "topologies that make no sense are refused")
     set_xen_guest_handle(op.u.vnuma.vmemrange, (xen_vmemrange_t *)8);
     EXPECT(set(id), -XEN_EFAULT);
     EXPECT(hear(id, NODES, VCPUS, RANGES), -XEN_EOPNOTSUPP);
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }
 
 BEHAVIOUR(told, "a guest hears how long the lists are, and then what is in them")
@@ -150,5 +143,5 @@ BEHAVIOUR(told, "a guest hears how long the lists are, and then what is in them"
     EXPECT(set(id), 0);
     EXPECT(hear(id, NODES, VCPUS, RANGES), 0);
     EXPECT(heard_nodes[0], 1);
-    EXPECT(domctl(XEN_DOMCTL_destroydomain, (domid_t)id), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, (domid_t)id), 0);
 }

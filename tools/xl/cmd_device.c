@@ -51,9 +51,7 @@ static int attach_disk(struct toolstack *ts, domid_t domid, const char *spec)
     int ret =
         error ? report_error("disk '%s': %s", spec, error) : devices_add_disk(ts, domid, &disk);
 
-    free(disk.target);
-    free(disk.format);
-    free(disk.vdev);
+    disk_config_free(&disk);
     return ret;
 }
 
@@ -75,8 +73,7 @@ static int attach_vif(struct toolstack *ts, domid_t domid, const char *spec)
             vif_config_make_mac(vif.mac, info.handle, vif.device_id);
         ret = devices_add_vif(ts, domid, &vif);
     }
-    free(vif.bridge);
-    free(vif.ip);
+    vif_config_free(&vif);
     return ret;
 }
 

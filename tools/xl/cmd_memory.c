@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* xl mem-set, mem-max: what a domain's balloon driver aims at, and the most it may have. */
 #include "command.h"
+#include "domain/life.h"
 #include "util/report.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 
-/* What a domain needs beyond its memory: the rings' pages and the like, as libxl allows. */
-#define SLACK_KIB    1024u
 #define DOM0_LEAST   (128u << 10) /* KiB; below, dom0 is soon at its end */
 #define MEMORY_MOST  (5ull << 30) /* KiB: what the hypervisor can manage */
 #define KIB_PER_PAGE 4u
@@ -73,7 +72,7 @@ static int set_target(struct toolstack *ts, domid_t domid, uint64_t kib)
     if (domid == 0 && kib < DOM0_LEAST)
         return report_error("domain 0 needs at least %u MiB", DOM0_LEAST >> 10);
     /* Before the balloon driver hears of it: what grows must be allowed to. */
-    if (domid != 0 && hv_domain_set_max_mem(ts->hv, domid, kib + SLACK_KIB) < 0)
+    if (domid != 0 && hv_domain_set_max_mem(ts->hv, domid, kib + DOMAIN_SLACK_KIB) < 0)
         return report_errno("cannot limit the memory of domain %d", domid);
     snprintf(root, sizeof(root), "/local/domain/%d", domid);
     if (!store_write(ts->xs, XBT_NULL, root, "memory/target", "%llu", (unsigned long long)kib))
@@ -88,7 +87,7 @@ static int set_max(struct toolstack *ts, domid_t domid, uint64_t kib)
     if (target > 0 && kib < (uint64_t)target)
         return report_error("domain %d aims at %ld MiB: lower that first (xl mem-set)", domid,
                             target >> 10);
-    if (hv_domain_set_max_mem(ts->hv, domid, kib + SLACK_KIB) < 0)
+    if (hv_domain_set_max_mem(ts->hv, domid, kib + DOMAIN_SLACK_KIB) < 0)
         return report_errno("cannot limit the memory of domain %d", domid);
     return 0;
 }

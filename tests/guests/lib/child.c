@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Building, watching and ending children: the parent's side, and the few lines of a child's own. */
 #define __XEN_TOOLS__ 1
+#include "lib/control_op.h"
 #include "lib/child.h"
 #include "lib/report.h"
 #include "runtime/clock.h"
@@ -28,14 +29,6 @@ extern char image_start[], image_end[], hypercall_page[], _start[];
 extern const struct role roles_start[], roles_end[];
 
 static struct xen_domctl op;
-
-static long domctl(uint32_t command, domid_t domain)
-{
-    op.cmd = command;
-    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    op.domain = domain;
-    return hypercall1(__HYPERVISOR_domctl, arg(&op));
-}
 
 /* --- the child's memory, one page at a time through a window --- */
 
@@ -135,15 +128,15 @@ static bool create(struct child *child)
                                                          .max_grant_frames = 8,
                                                          .max_maptrack_frames = 8,
                                                          .grant_opts = XEN_DOMCTL_GRANT_version(1)};
-    answer = domctl(XEN_DOMCTL_createdomain, 0);
+    answer = domctl(&op, XEN_DOMCTL_createdomain, 0);
     if (refused(child, "creation", answer))
         return false;
     child->id = op.domain;
     op.u.max_vcpus.max = child->n_vcpus;
-    if (refused(child, "vCPUs", domctl(XEN_DOMCTL_max_vcpus, child->id)))
+    if (refused(child, "vCPUs", domctl(&op, XEN_DOMCTL_max_vcpus, child->id)))
         return false;
     op.u.max_mem.max_memkb = (child->n_pages + 64) * 4;
-    return !refused(child, "memory limit", domctl(XEN_DOMCTL_max_mem, child->id));
+    return !refused(child, "memory limit", domctl(&op, XEN_DOMCTL_max_mem, child->id));
 }
 
 static bool populate(struct child *child)
@@ -250,7 +243,7 @@ static long start_vcpu(const struct child *child, const struct plan *plan)
     context.ctrlreg[3] = child->mfn[plan->l4] << PAGE_SHIFT;
     op.u.vcpucontext.vcpu = 0;
     set_xen_guest_handle(op.u.vcpucontext.ctxt, &context);
-    return domctl(XEN_DOMCTL_setvcpucontext, child->id);
+    return domctl(&op, XEN_DOMCTL_setvcpucontext, child->id);
 }
 
 static long pin_tables(const struct child *child, const struct plan *plan)
@@ -270,13 +263,13 @@ static bool build(struct child *child, uint64_t argument)
         return false;
     put_bytes(child, plan.p2m << PAGE_SHIFT, (const uint8_t *)child->mfn, child->n_pages * 8);
     build_tables(child, &plan);
-    if (refused(child, "description", domctl(XEN_DOMCTL_getdomaininfo, child->id)))
+    if (refused(child, "description", domctl(&op, XEN_DOMCTL_getdomaininfo, child->id)))
         return false;
     uint64_t shared = op.u.getdomaininfo.shared_info_frame;
     port = event_alloc_unbound(child->id, 0);
     fill_start_info(child, &plan, shared, port, argument);
     op.u.hypercall_init.gmfn = SELF_MFN(child, hypercall_page);
-    if (refused(child, "hypercall page", domctl(XEN_DOMCTL_hypercall_init, child->id)) ||
+    if (refused(child, "hypercall page", domctl(&op, XEN_DOMCTL_hypercall_init, child->id)) ||
         refused(child, "page tables", pin_tables(child, &plan)) ||
         refused(child, "first vCPU", start_vcpu(child, &plan)))
         return false;
@@ -297,7 +290,7 @@ bool child_start(struct child *child, const char *role, uint64_t argument, unsig
             child_destroy(child);
         return false;
     }
-    return !refused(child, "start", domctl(XEN_DOMCTL_unpausedomain, child->id));
+    return !refused(child, "start", domctl(&op, XEN_DOMCTL_unpausedomain, child->id));
 }
 
 /* --- watching --- */
@@ -337,7 +330,7 @@ int child_wait(struct child *child, unsigned int milliseconds)
     for (;;) {
         uint64_t now = clock_now(), step = now + 2000000;
 
-        if (domctl(XEN_DOMCTL_getdomaininfo, child->id) || op.domain != child->id)
+        if (domctl(&op, XEN_DOMCTL_getdomaininfo, child->id) || op.domain != child->id)
             guest_panic("domain %u is gone", child->id);
         uint32_t flags = op.u.getdomaininfo.flags;
         relay_console(child);
@@ -363,7 +356,7 @@ void child_destroy(struct child *child)
         event_close(child->port);
     long answer;
     do
-        answer = domctl(XEN_DOMCTL_destroydomain, child->id);
+        answer = domctl(&op, XEN_DOMCTL_destroydomain, child->id);
     while (answer == -XEN_EAGAIN);
     if (answer)
         report_error("destroying domain %u: %ld", child->id, answer);

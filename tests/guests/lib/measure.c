@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Scheduling parameters and CPU time by domctl; runstates by vcpu_op. */
 #define __XEN_TOOLS__ 1
+#include "lib/control_op.h"
 #include "lib/measure.h"
 #include "lib/report.h"
 #include "runtime/format.h"
@@ -13,14 +14,6 @@
 
 static struct xen_domctl op;
 
-static long domctl(uint32_t command, domid_t domain)
-{
-    op.cmd = command;
-    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    op.domain = domain;
-    return hypercall1(__HYPERVISOR_domctl, arg(&op));
-}
-
 static long scheduler_op(domid_t id, uint32_t command, uint16_t weight, uint16_t cap)
 {
     memset(&op, 0, sizeof(op));
@@ -28,7 +21,7 @@ static long scheduler_op(domid_t id, uint32_t command, uint16_t weight, uint16_t
     op.u.scheduler_op.cmd = command;
     op.u.scheduler_op.u.credit2.weight = weight;
     op.u.scheduler_op.u.credit2.cap = cap;
-    return domctl(XEN_DOMCTL_scheduler_op, id);
+    return domctl(&op, XEN_DOMCTL_scheduler_op, id);
 }
 
 bool child_set_parameters(const struct child *child, const struct parameters *p)
@@ -45,7 +38,7 @@ bool child_set_parameters(const struct child *child, const struct parameters *p)
 
 uint64_t child_cpu_time(const struct child *child)
 {
-    if (domctl(XEN_DOMCTL_getdomaininfo, child->id) || op.domain != child->id)
+    if (domctl(&op, XEN_DOMCTL_getdomaininfo, child->id) || op.domain != child->id)
         guest_panic("domain %u is gone", child->id);
     return op.u.getdomaininfo.cpu_time;
 }

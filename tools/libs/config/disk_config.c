@@ -171,3 +171,11 @@ const char *disk_config_parse(struct disk_config *disk, const char *spec)
     }
     return error ? error : check_disk(disk);
 }
+
+void disk_config_free(struct disk_config *disk)
+{
+    free(disk->target);
+    free(disk->format);
+    free(disk->vdev);
+    *disk = (struct disk_config){0};
+}

@@ -461,15 +461,10 @@ int domain_config_read(struct domain_config *config, struct cfg *cfg, const char
 
 void domain_config_free(struct domain_config *config)
 {
-    for (size_t i = 0; i < config->n_disks; i++) {
-        free(config->disks[i].target);
-        free(config->disks[i].format);
-        free(config->disks[i].vdev);
-    }
-    for (size_t i = 0; i < config->n_vifs; i++) {
-        free(config->vifs[i].bridge);
-        free(config->vifs[i].ip);
-    }
+    for (size_t i = 0; i < config->n_disks; i++)
+        disk_config_free(&config->disks[i]);
+    for (size_t i = 0; i < config->n_vifs; i++)
+        vif_config_free(&config->vifs[i]);
     free(config->pool);
     free(config->source);
     free(config->kernel);

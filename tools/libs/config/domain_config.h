@@ -95,6 +95,9 @@ const char *domain_action_name(enum domain_action action);
  */
 const char *disk_config_parse(struct disk_config *disk, const char *spec);
 
+/* Frees what disk_config_parse put there, also after it failed. */
+void disk_config_free(struct disk_config *disk);
+
 /*
  * The number xenstore knows a virtual disk by: (202 << 8 | disk << 4) for xvda to xvdp, the
  * extended form above. Returns -1 for a name that is none. Source: xen-vbd-interface(7).
@@ -103,6 +106,9 @@ int disk_device_id(const char *vdev);
 
 /* A vif of xl-network-configuration(5): "mac=..,bridge=..". Returns NULL or what is wrong. */
 const char *vif_config_parse(struct vif_config *vif, const char *spec, bool *has_mac);
+
+/* Frees what vif_config_parse put there, also after it failed. */
+void vif_config_free(struct vif_config *vif);
 
 /* A MAC of Xen's range 00:16:3e that is the same for the same UUID and index for ever. */
 void vif_config_make_mac(uint8_t mac[6], const uuid_t uuid, unsigned int index);

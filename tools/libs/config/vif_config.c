@@ -86,3 +86,10 @@ const char *vif_config_parse(struct vif_config *vif, const char *spec, bool *has
         error = "out of memory";
     return error;
 }
+
+void vif_config_free(struct vif_config *vif)
+{
+    free(vif->bridge);
+    free(vif->ip);
+    *vif = (struct vif_config){0};
+}

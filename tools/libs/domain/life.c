@@ -17,9 +17,6 @@
 #include <unistd.h>
 
 #define LOCK_PATH "/run/corbel-xl.lock"
-/* What the limit is above the guest's memory, as Xen's own toolstack has it: room to balloon a
- * little. */
-#define MEMORY_SLACK_KIB 1024
 /* The hypervisor may need several rounds to give a large domain's memory back. */
 #define DESTROY_TIMEOUT_S 60
 
@@ -120,7 +117,7 @@ static int make_domain(struct toolstack *ts, struct creation *creation)
     if (hv_domain_set_max_vcpus(ts->hv, creation->domid, config->max_vcpus) < 0)
         report_errno("the hypervisor cannot give it %u vCPUs", config->max_vcpus);
     else if (hv_domain_set_max_mem(ts->hv, creation->domid,
-                                   config->max_memory_kib + MEMORY_SLACK_KIB) < 0)
+                                   config->max_memory_kib + DOMAIN_SLACK_KIB) < 0)
         report_errno("the hypervisor cannot limit its memory");
     else if (hv_set_memory_map(ts->hv, creation->domid, config->max_memory_kib) < 0 &&
              errno != ENOSYS) /* its kernel then goes by its number of pages */

@@ -6,6 +6,10 @@
 #include "config/domain_config.h"
 #include "domain/toolstack.h"
 
+/* What a domain's limit is above its memory, as Xen's own toolstack has it: room to balloon a
+ * little. */
+#define DOMAIN_SLACK_KIB 1024
+
 /*
  * Makes the guest: domain, memory, xenstore nodes, devices; it is left paused. Only one process
  * makes guests at a time. Returns 0 with *domid set, or -1 after saying why, with nothing left
