@@ -17,7 +17,7 @@ def flags(path, xen):
     if path.startswith("xen-like/"):
         return f"{FREESTANDING} -idirafter {xen} -Ixen-like/include -Ixen-like"
     if path.startswith(("frontends/", "tests/guests/")):
-        return f"{HOSTED} -Ifrontends/runtime -Itests/guests"
+        return f"{HOSTED} -Ifrontends -Ifrontends/runtime -Itests/guests"
     if path.startswith(("tests/unit/hv/", "tests/unit/event/", "tests/unit/grant/")):
         return (f"{HOSTED} -D__XEN_TOOLS__ -include tests/unit/hv/current.h -iquote xen-like -iquote tests/unit/hv "
                 f"-iquote {os.path.dirname(path)}")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * platform_op (<xen/platform.h>): the control domain's view of CPUs, firmware, clock and power.
- * What Corbel does not do (microcode, MTRRs, frequency and idle states, EFI's runtime services) is
+ * What Corbel does not do (microcode, changing MTRRs, frequencies, EFI's runtime services) is
  * refused with the errno Xen 4.17 gives where that feature is absent.
  */
 #include "arch/acpi.h"

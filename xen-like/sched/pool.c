@@ -213,21 +213,29 @@ int sched_pool_remove_cpu(unsigned int id, unsigned int cpu)
     return rc;
 }
 
-/* Says which vCPUs wanted `cpu` and have no other CPU of theirs in the pool. They keep the wish. */
+/* Whether some vCPU of `d` wanted `cpu` and has no other CPU of its own in the pool now. */
+static bool lost_affinity(const struct domain *d, unsigned int id, unsigned int cpu)
+{
+    const struct vcpu *v;
+
+    for_each_vcpu (d, v) {
+        struct cpumask left = cpumask_and(&v->hard_affinity, &pools[id].cpus);
+
+        if (cpumask_test(&v->hard_affinity, cpu) && cpumask_empty(&left))
+            return true;
+    }
+    return false;
+}
+
+/* A line for each domain whose wish cannot be met; its vCPUs keep it. */
 static void tell_affinities(unsigned int id, unsigned int cpu)
 {
     struct domain *d;
-    struct vcpu *v;
 
     for_each_domain (d)
-        if (d->pool == id)
-            for_each_vcpu (d, v) {
-                struct cpumask left = cpumask_and(&v->hard_affinity, &pools[id].cpus);
-
-                if (cpumask_test(&v->hard_affinity, cpu) && cpumask_empty(&left))
-                    printk(LOG_WARN, "d%uv%u has no CPU of its affinity left: any of its pool's\n",
-                           d->id, v->id);
-            }
+        if (d->pool == id && lost_affinity(d, id, cpu))
+            printk(LOG_WARN, "d%u has vCPUs without a CPU of their affinity: any of its pool's\n",
+                   d->id);
 }
 
 int sched_cpu_leave(unsigned int cpu, unsigned int *pool)
