@@ -125,11 +125,48 @@ static int add_pes(struct vmfs_volume *volume, const struct lvm_extent *extent, 
     return rc;
 }
 
+/* Bytes that the last extent may fill, and how many of nobody lie behind those. */
+static int measure(struct vmfs_volume *volume, const struct lvm_extent *last,
+                   struct lvm_partition *partition, uint64_t *room, uint64_t *behind)
+{
+    int rc = lvm_find_partition(last->dev, partition);
+
+    if (rc == 0 && partition->base != last->base)
+        rc = -EUCLEAN;
+    if (rc == 0)
+        rc = lvm_measure_partition(last->dev, partition, room, behind);
+    return rc == 0 ? 0
+                   : vmfs_fail(volume, rc,
+                               "%s: its partition table is damaged: repair that first (gdisk or "
+                               "fdisk), then grow",
+                               last->dev->name);
+}
+
+/* Makes PEs of what the last extent has gained. */
+static int grow_last(struct vmfs_volume *volume, struct lvm_extent *extents, unsigned count,
+                     uint64_t room, uint32_t pes)
+{
+    struct lvm_extent *last = &extents[count - 1];
+    uint32_t before = last->pe_count;
+    int rc;
+
+    last->room = room;
+    last->pe_count = pes;
+    for (unsigned i = 0; i < count; i++)
+        extents[i].volume_size = volume->size + (pes - before) * LVM_PE_SIZE;
+    rc = lvm_write_pes(last);
+    if (rc == 0)
+        rc = write_entries(volume, extents, count);
+    return rc != 0 ? rc : add_pes(volume, last, before);
+}
+
 int vmfs_grow(struct vmfs_volume *volume)
 {
     struct lvm_extent extents[LVM_MAX_EXTENTS];
     unsigned count = volume->device_count;
     struct lvm_extent *last = &extents[count - 1];
+    struct lvm_partition partition = {0};
+    uint64_t room = 0, behind = 0;
     uint32_t before = 0, pes = 0;
     int rc = begin_growing(volume);
 
@@ -137,27 +174,22 @@ int vmfs_grow(struct vmfs_volume *volume)
         return rc;
     for (unsigned i = 0; i < count && rc == 0; i++)
         rc = read_extent(volume, i, &extents[i]);
-    if (rc == 0 && last->base != 0)
-        rc = vmfs_fail(volume, -ENOTSUP, "%s: the volume lies in a partition: give that device",
-                       last->dev->name);
+    if (rc == 0)
+        rc = measure(volume, last, &partition, &room, &behind);
     if (rc == 0) {
         before = last->pe_count;
-        pes = (uint32_t)lvm_pes_of_room(last->major, last->dev->size);
+        pes = (uint32_t)lvm_pes_of_room(last->major, room);
     }
-    if (rc == 0 && pes > before) {
-        last->room = last->dev->size;
-        last->pe_count = pes;
-        for (unsigned i = 0; i < count; i++)
-            extents[i].volume_size = volume->size + (pes - before) * LVM_PE_SIZE;
-        rc = lvm_write_pes(last);
-        if (rc == 0)
-            rc = write_entries(volume, extents, count);
-        if (rc == 0)
-            rc = add_pes(volume, last, before);
-    }
+    if (rc == 0 && pes > before)
+        rc = grow_last(volume, extents, count, room, pes);
     /* Also where an earlier growth was cut off after its first half. */
     if (rc == 0)
         rc = grow_resources(volume);
+    if (rc == 0 && pes <= before && behind >= LVM_PE_SIZE)
+        rc = vmfs_fail(volume, -ENOSPC,
+                       "%s: the volume fills partition %u, and %llu MiB behind that are free: "
+                       "enlarge the partition first (sfdisk, sgdisk or parted), then grow",
+                       last->dev->name, partition.number, (unsigned long long)behind >> 20);
     vmfs_end(volume);
     return rc;
 }

@@ -152,9 +152,24 @@ int vmfs_fail(struct vmfs_volume *volume, int code, const char *format, ...)
 /* 0 when this library made the volume, else -EPERM, naming what was not done. */
 int vmfs_require_ours(struct vmfs_volume *volume, const char *what);
 
+/* ---- partition.c ---- */
+/* What of a device an extent fills. */
+struct lvm_partition {
+    uint64_t base;       /* bytes */
+    unsigned number;     /* in the partition table; 0: the whole device */
+    uint32_t gpt_sector; /* bytes; 0: an MBR */
+};
+
+/* What holds the LVM header: the whole device, or the VMFS partition of an MBR or GPT. */
+int lvm_find_partition(struct bdev *dev, struct lvm_partition *out);
+/*
+ * Bytes of the partition, and how many behind it belong to nobody (UEFI 2.10, section 5.3).
+ * -EUCLEAN where the table contradicts itself, its checksums or the device.
+ */
+int lvm_measure_partition(struct bdev *dev, const struct lvm_partition *partition, uint64_t *length,
+                          uint64_t *behind);
+
 /* ---- lvm.c: logical volume ---- */
-/* Device offset of what holds the LVM header: 0, or the VMFS partition of an MBR or GPT. */
-int lvm_find_partition(struct bdev *dev, uint64_t *base);
 int lvm_assemble(struct vmfs_volume *volume, struct bdev *const *devices, unsigned count);
 /* Appends what lies behind the last segment. */
 int lvm_add_segment(struct vmfs_volume *volume, const struct vmfs_segment *segment);

@@ -55,12 +55,14 @@ static int check_header(struct vmfs_volume *volume, const struct lvm_device *dev
 
 static int read_device(struct vmfs_volume *volume, struct bdev *dev, struct lvm_device *out)
 {
+    struct lvm_partition partition;
     uint8_t sector[512];
     uint64_t at;
     int rc;
 
     out->dev = dev;
-    rc = lvm_find_partition(dev, &out->base);
+    rc = lvm_find_partition(dev, &partition);
+    out->base = partition.base;
     if (rc == 0)
         rc = bdev_read(dev, out->base + LVM_HEADER_OFFSET, sector, sizeof(sector));
     if (rc != 0)

@@ -188,11 +188,14 @@ int vmfs_probe(struct bdev *dev, struct vmfs_probe *out)
         struct vmfs_superblock super;
         uint8_t sector[512];
     } block;
+    struct lvm_partition partition;
     uint64_t base, at;
 
     memset(out, 0, sizeof(*out));
-    if (lvm_find_partition(dev, &base) != 0 ||
-        bdev_read(dev, base + LVM_HEADER_OFFSET, &block, sizeof(block)) != 0 ||
+    if (lvm_find_partition(dev, &partition) != 0)
+        return -ENODEV;
+    base = partition.base;
+    if (bdev_read(dev, base + LVM_HEADER_OFFSET, &block, sizeof(block)) != 0 ||
         block.header.magic != LVM_MAGIC)
         return -ENODEV;
     at = block.header.major == LVM_MAJOR_VMFS6 ? block.header.metadata_align : LVM_VOLUME_OFFSET;

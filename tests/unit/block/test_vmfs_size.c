@@ -110,6 +110,127 @@ static void test_grow(void **state)
     memory_bdev_free(memory);
 }
 
+/* ---- partitions ---- */
+
+struct gpt_sectors {
+    uint8_t mbr[512], header[512], entries[512];
+};
+
+static uint32_t crc32_of(const uint8_t *bytes, size_t length)
+{
+    uint32_t crc = ~0u;
+
+    for (size_t i = 0; i < length * 8; i++) {
+        uint32_t bit = (crc ^ (uint32_t)(bytes[i / 8] >> i % 8)) & 1;
+
+        crc = crc >> 1 ^ (bit ? 0xEDB88320u : 0);
+    }
+    return ~crc;
+}
+
+static void put64(uint8_t *at, uint64_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
+/* A GPT with a volume's partition, number 2, from sector 2048 to `last`; one from `other` on. */
+static void put_gpt(struct memory_bdev *memory, uint64_t last, uint64_t other)
+{
+    static const uint8_t vmfs[16] = {0x2A, 0xE0, 0x31, 0xAA, 0x0F, 0x40, 0xDB, 0x11,
+                                     0x95, 0x90, 0x00, 0x0C, 0x29, 0x11, 0xD1, 0xB8};
+    struct gpt_sectors *gpt = (struct gpt_sectors *)memory->bytes;
+
+    memset(gpt, 0, sizeof(*gpt));
+    memset(gpt->entries, 0x11, 16);
+    put64(gpt->entries + 32, other);
+    put64(gpt->entries + 40, other + 2047);
+    memcpy(gpt->entries + 128, vmfs, sizeof(vmfs));
+    put64(gpt->entries + 128 + 32, 2048);
+    put64(gpt->entries + 128 + 40, last);
+    memcpy(gpt->header, "EFI PART", 8);
+    put32(gpt->header + 12, 92);
+    put64(gpt->header + 72, 2);
+    put32(gpt->header + 80, 4);
+    put32(gpt->header + 84, 128);
+    put32(gpt->header + 88, crc32_of(gpt->entries, 512));
+    put32(gpt->header + 16, crc32_of(gpt->header, 92));
+}
+
+/* An MBR with a volume's partition, number 3, from sector 2048 on. */
+static void put_mbr(struct memory_bdev *memory, uint64_t last)
+{
+    uint8_t *entry = memory->bytes + 0x1BE + 2 * 16;
+
+    memset(memory->bytes, 0, sizeof(struct gpt_sectors));
+    entry[4] = 0xFB;
+    put32(entry + 8, 2048);
+    put32(entry + 12, (uint32_t)(last - 2047));
+    memory->bytes[510] = 0x55;
+    memory->bytes[511] = 0xAA;
+}
+
+static uint64_t last_sector(uint64_t partition)
+{
+    return (MIB + partition) / 512 - 1;
+}
+
+/* Grows and tells the size, in MiB; 0 with the reason in `why` where it is refused. */
+static unsigned grow_there(struct memory_bdev *memory, char why[VMFS_ERROR_MAX])
+{
+    struct bdev *dev = &memory->dev;
+    struct vmfs_volume *volume = open_all(&dev, 1);
+    int rc = vmfs_grow(volume);
+    unsigned size = (unsigned)(size_of(volume) / MIB);
+
+    strcpy(why, rc == 0 ? "" : vmfs_error(volume));
+    assert_clean(volume);
+    get(volume, "first", 49 * MIB);
+    vmfs_close(volume);
+    return rc == 0 ? size : 0;
+}
+
+/* A volume fills its partition, and not what lies behind, whatever the table claims. */
+static void test_partition(void **state)
+{
+    struct memory_bdev *memory = memory_bdev_new(1400 * MIB);
+    struct bdev *dev = &memory->dev;
+    struct vmfs_volume *volume;
+    char why[VMFS_ERROR_MAX];
+
+    dev->size = 300 * MIB;
+    make(memory, *(unsigned *)*state);
+    volume = open_all(&dev, 1);
+    put(volume, "first", 50 * MIB, 49 * MIB);
+    vmfs_close(volume);
+    memmove(memory->bytes + MIB, memory->bytes, 300 * MIB);
+    dev->size = 1400 * MIB;
+    put_gpt(memory, last_sector(300 * MIB), last_sector(1100 * MIB));
+    assert_int_equal(grow_there(memory, why), 0);
+    assert_non_null(strstr(why, "partition 2, and 799 MiB behind"));
+    put_gpt(memory, last_sector(600 * MIB), last_sector(1100 * MIB));
+    assert_int_equal(grow_there(memory, why), 512);
+    put_gpt(memory, last_sector(900 * MIB), last_sector(700 * MIB)); /* both at one place */
+    assert_int_equal(grow_there(memory, why), 0);
+    put_gpt(memory, last_sector(1400 * MIB), last_sector(1500 * MIB)); /* past the device */
+    assert_int_equal(grow_there(memory, why), 0);
+    put_gpt(memory, last_sector(900 * MIB), last_sector(1100 * MIB));
+    memory->bytes[1024 + 128 + 42] ^= 1;
+    assert_int_equal(grow_there(memory, why), 0);
+    assert_non_null(strstr(why, "damaged"));
+    memory->bytes[1024 + 128 + 42] ^= 1;
+    assert_int_equal(grow_there(memory, why), 768);
+    put_mbr(memory, last_sector(1300 * MIB));
+    assert_int_equal(grow_there(memory, why), 1280);
+    put_mbr(memory, last_sector(1400 * MIB));
+    assert_int_equal(grow_there(memory, why), 0);
+    memory_bdev_free(memory);
+}
+
 /* Extents are found by their headers in any order; one that is missing is named. */
 static void test_extents(void **state)
 {
@@ -225,6 +346,8 @@ int main(void)
         cmocka_unit_test_prestate(test_thin_growth, &versions[1]),
         cmocka_unit_test_prestate(test_grow, &versions[0]),
         cmocka_unit_test_prestate(test_grow, &versions[1]),
+        cmocka_unit_test_prestate(test_partition, &versions[0]),
+        cmocka_unit_test_prestate(test_partition, &versions[1]),
         cmocka_unit_test_prestate(test_extents, &versions[0]),
         cmocka_unit_test_prestate(test_extents, &versions[1]),
         cmocka_unit_test_prestate(test_largest, &versions[0]),
