@@ -116,6 +116,16 @@ static int mark_address(void *context, uint64_t address, unsigned levels, uint64
     return 0;
 }
 
+/* Read as what it has become; other readers would be at a loss. */
+static void check_settled(struct checker *checker, struct vmfs_inode *inode)
+{
+    if (!inode->settled)
+        return;
+    report(checker, "file 0x%08x: a change of its mapping was cut off", inode->fd.address);
+    if (checker->check->repair)
+        repaired(checker, inode_write(checker->volume, inode));
+}
+
 static void check_counts(struct checker *checker, struct vmfs_inode *inode)
 {
     if (inode->fd.block_count == checker->walk_blocks && inode->fd.tbz_count == checker->walk_tbz)
@@ -170,6 +180,7 @@ static int check_descriptor(struct checker *checker, uint64_t item, bool is_used
             return 0;
         }
     }
+    check_settled(checker, &inode);
     checker->walk_owner = address;
     checker->walk_blocks = checker->walk_tbz = checker->walk_large = 0;
     rc = map_walk(volume, &inode, mark_address, checker);

@@ -138,6 +138,7 @@ int inode_read(struct vmfs_volume *volume, uint32_t address, struct vmfs_inode *
         rc = volume_read(volume, out->offset, raw, volume->fd_size);
     if (rc != 0)
         return rc;
+    out->settled = false;
     unpack(volume, raw, out);
     if (!holds_data(&out->fd))
         inode_settle(volume, out);
@@ -149,6 +150,8 @@ int inode_write(struct vmfs_volume *volume, struct vmfs_inode *inode)
     _Alignas(8) uint8_t raw[2 * VMFS6_MD];
 
     pack(volume, inode, raw);
+    if (inode->settled)
+        return inode_complete(volume, inode, raw);
     return volume_write(volume, inode->offset, raw, volume->fd_size);
 }
 
@@ -200,6 +203,7 @@ int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, uint32_t 
         vmfs_end(volume);
         return rc;
     }
+    out->settled = false;
     memset(fd, 0, sizeof(*fd));
     memset(out->data, 0, sizeof(out->data));
     fd->lock.type = VMFS_LOCK_FD;

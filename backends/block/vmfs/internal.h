@@ -23,6 +23,7 @@ struct vmfs_segment {
  */
 struct vmfs_inode {
     uint64_t offset; /* volume offset of the descriptor */
+    bool settled;    /* a change of mapping is not complete on disk: the next write is */
     struct vmfs_fd fd;
     union {
         uint8_t data[VMFS6_RESIDENT_MAX];
@@ -302,6 +303,8 @@ int discard_blocks(struct vmfs_volume *volume, const struct vmfs_resource *resou
 /* ---- promote.c ---- */
 /* Reads a descriptor whose change of mapping was cut off as what it has become. */
 void inode_settle(struct vmfs_volume *volume, struct vmfs_inode *inode);
+/* Writes a settled descriptor, given as it shall lie on disk, in an order that may be cut. */
+int inode_complete(struct vmfs_volume *volume, struct vmfs_inode *inode, const uint8_t *raw);
 /* Changes the mapping until it can hold so many bytes. -EFBIG. */
 int inode_promote(struct vmfs_file *file, uint64_t length);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Giving a growing file a mapping that holds more: from sub-blocks to a file block, from file
- * blocks named by the descriptor to a pointer block.
+ * blocks named by the descriptor to a pointer block, from pointer blocks to one above them.
  *
- * The new block is complete on disk first. Then the one sector with the first address is written:
- * an address of the next kind there means that the new mapping counts, whatever the rest of the
- * descriptor still says, so a cut at any point leaves either mapping whole. inode_settle() reads it
- * that way. The rest of the descriptor follows after a flush.
+ * The new block is complete on disk first. Then the one sector with the first addresses is written:
+ * an address of the next kind there, or the same pointer block named twice, means that the new
+ * mapping counts, whatever the rest of the descriptor still says, so a cut at any point leaves
+ * either mapping whole. inode_settle() reads it that way. inode_complete() then writes the rest,
+ * and that sector without its mark last.
  */
 #include "block/vmfs/internal.h"
 
@@ -34,29 +35,67 @@ void inode_settle(struct vmfs_volume *volume, struct vmfs_inode *inode)
     if (!volume->ours || first == 0)
         return;
     if (inode->fd.zla == VMFS_ZLA_SB && type == VMFS_ADDR_FB) {
-        keep_first(inode, first);
         inode_set_unit(volume, inode, VMFS_ZLA_FB);
     } else if (inode->fd.zla == VMFS_ZLA_FB && is_pointer_block(volume, type)) {
-        keep_first(inode, first);
         inode->fd.zla = type == VMFS_ADDR_PB2 ? VMFS_ZLA_PB2 : VMFS_ZLA_PB;
         inode->fd.pb_count = 1;
+    } else if (inode->fd.zla == VMFS_ZLA_PB && inode->addresses[1] == first) {
+        inode->fd.zla = VMFS_ZLA_PB_DOUBLE;
+        inode->fd.pb_count++;
+    } else if (inode->fd.zla != VMFS_ZLA_PB_DOUBLE || inode->addresses[1] != first) {
+        return;
     }
+    keep_first(inode, first);
+    inode->settled = true;
+}
+
+/* Offset in the descriptor of its addresses. */
+static uint32_t addresses_at(const struct vmfs_volume *volume)
+{
+    return volume->md + BDEV_SECTOR + (volume->format == VMFS_FORMAT_6 ? VMFS6_ADDRESSES_AT : 0);
+}
+
+int inode_complete(struct vmfs_volume *volume, struct vmfs_inode *inode, const uint8_t *raw)
+{
+    uint32_t first = addresses_at(volume), rest = first + BDEV_SECTOR;
+    int rc = volume_write(volume, inode->offset + rest, raw + rest, volume->fd_size - rest);
+
+    if (rc == 0)
+        rc = vmfs_flush(volume);
+    if (rc == 0)
+        rc = volume_write(volume, inode->offset, raw, first);
+    if (rc == 0)
+        rc = vmfs_flush(volume);
+    if (rc == 0)
+        rc = volume_write(volume, inode->offset + first, raw + first, BDEV_SECTOR);
+    inode->settled = inode->settled && rc != 0;
+    return rc;
 }
 
 /* Makes the new first address count: the sector it lies in, alone. */
 static int switch_over(struct vmfs_file *file, uint64_t first)
 {
     struct vmfs_volume *volume = file->volume;
-    uint64_t at = file->inode.offset + volume->md + BDEV_SECTOR;
-    uint64_t sector[BDEV_SECTOR / sizeof(uint64_t)] = {first};
+    uint64_t at = file->inode.offset + addresses_at(volume);
+    union {
+        uint32_t narrow[BDEV_SECTOR / sizeof(uint32_t)];
+        uint64_t wide[BDEV_SECTOR / sizeof(uint64_t)];
+    } sector = {0};
+    bool twice = file->inode.fd.zla == VMFS_ZLA_PB;
     int rc;
 
-    if (volume->format == VMFS_FORMAT_6)
-        at += VMFS6_ADDRESSES_AT;
-    rc = volume_write(volume, at, sector, sizeof(sector));
+    if (volume->format == VMFS_FORMAT_6) {
+        sector.wide[0] = first;
+        sector.wide[1] = twice ? first : 0;
+    } else {
+        sector.narrow[0] = (uint32_t)first;
+        sector.narrow[1] = twice ? (uint32_t)first : 0;
+    }
+    rc = volume_write(volume, at, &sector, sizeof(sector));
     if (rc == 0)
         rc = vmfs_flush(volume);
     keep_first(&file->inode, first);
+    file->inode.settled = true;
     return rc;
 }
 
@@ -119,14 +158,26 @@ static int to_file_block(struct vmfs_file *file)
     return rc != 0 ? rc : inode_free_blocks(volume, &old);
 }
 
-/* A pointer block that names what the descriptor named. */
-static int to_pointer_block(struct vmfs_file *file)
+static bool names_anything(const struct vmfs_volume *volume, const struct vmfs_inode *inode)
 {
+    for (uint32_t i = 0; i < volume->fd_addresses; i++) {
+        if (inode->addresses[i] != 0)
+            return true;
+    }
+    return false;
+}
+
+/* A pointer block that names what the descriptor named. */
+static int add_level(struct vmfs_file *file)
+{
+    enum vmfs_zla zla = file->inode.fd.zla == VMFS_ZLA_PB         ? VMFS_ZLA_PB_DOUBLE
+                        : file->inode.fd.type == VMFS_TYPE_SYSTEM ? VMFS_ZLA_PB2
+                                                                  : VMFS_ZLA_PB;
     struct vmfs_volume *volume = file->volume;
     struct vmfs_pb *pb;
     int rc;
 
-    if (file->inode.fd.block_count != 0) {
+    if (names_anything(volume, &file->inode)) {
         rc = pb_create(file, &pb);
         if (rc == 0)
             memcpy(pb->entries, file->inode.addresses, volume->fd_addresses * sizeof(uint64_t));
@@ -139,7 +190,7 @@ static int to_pointer_block(struct vmfs_file *file)
         if (rc != 0)
             return rc;
     }
-    file->inode.fd.zla = file->inode.fd.type == VMFS_TYPE_SYSTEM ? VMFS_ZLA_PB2 : VMFS_ZLA_PB;
+    file->inode.fd.zla = zla;
     rc = inode_write(volume, &file->inode);
     return rc != 0 ? rc : vmfs_flush(volume);
 }
@@ -164,8 +215,8 @@ int inode_promote(struct vmfs_file *file, uint64_t length)
     while (rc == 0 && outgrows(file, length)) {
         if (file->inode.fd.zla == VMFS_ZLA_SB && file->inode.fd.length <= volume->block_size)
             rc = to_file_block(file);
-        else if (file->inode.fd.zla == VMFS_ZLA_FB)
-            rc = to_pointer_block(file);
+        else if (file->inode.fd.zla == VMFS_ZLA_FB || file->inode.fd.zla == VMFS_ZLA_PB)
+            rc = add_level(file);
         else
             rc = vmfs_fail(volume, -EFBIG,
                            "mapping 0x%x of descriptor 0x%08x ends at %llu bytes: make a larger "

@@ -100,16 +100,20 @@ static void end_claims_behind(struct memory_bdev *memory, const char *path, uint
 }
 
 /* A file that outgrows its mappings and is cut again. */
-static void live_growing(struct memory_bdev *memory, struct vmfs_volume *volume)
+static void live_growing(struct memory_bdev *memory, struct vmfs_volume *volume, unsigned version)
 {
+    const uint64_t one_level = (version == 6 ? 2048 : 200) * 1024 * MIB;
     struct vmfs_file *file;
 
     assert_int_equal(vmfs_file_create(volume, "d/grow", 700, VMFS_THIN, NULL, NULL, &file), 0);
     write_and_claim(memory, volume, file, "d/grow", 10, 690, 20);
-    assert_int_equal(vmfs_file_truncate(file, 4 * MIB), 0); /* a file block */
+    assert_int_equal(vmfs_file_truncate(file, 200 * MIB), 0); /* a file block */
     write_and_claim(memory, volume, file, "d/grow", MIB - 100, 1000, 21);
-    assert_int_equal(vmfs_file_truncate(file, 400 * MIB), 0); /* a pointer block */
-    write_and_claim(memory, volume, file, "d/grow", 399 * MIB, 512, 22);
+    write_and_claim(memory, volume, file, "d/grow", 150 * MIB, 512, 24);
+    assert_int_equal(vmfs_file_truncate(file, one_level), 0); /* pointer blocks */
+    write_and_claim(memory, volume, file, "d/grow", one_level - MIB, 512, 22);
+    assert_int_equal(vmfs_file_truncate(file, 2 * one_level), 0); /* pointer blocks of those */
+    write_and_claim(memory, volume, file, "d/grow", 2 * one_level - MIB, 512, 25);
     end_claims_behind(memory, "d/grow", 700);
     assert_int_equal(vmfs_file_truncate(file, 800), 0);
     assert_int_equal(vmfs_file_truncate(file, 2 * MIB), 0);
@@ -120,7 +124,7 @@ static void live_growing(struct memory_bdev *memory, struct vmfs_volume *volume)
 }
 
 /* The recorded run: everything a datastore's life has, small. */
-static void live(struct memory_bdev *memory)
+static void live(struct memory_bdev *memory, unsigned version)
 {
     struct vmfs_volume *volume = open_volume(memory);
     struct vmfs_file *thin, *thick, *small, *large;
@@ -153,7 +157,7 @@ static void live(struct memory_bdev *memory)
     assert_int_equal(vmfs_rename(volume, "d/small", "renamed"), 0);
     assert_int_equal(vmfs_mkdir(volume, "d/sub"), 0);
     assert_int_equal(vmfs_remove(volume, "d/sub"), 0);
-    live_growing(memory, volume);
+    live_growing(memory, volume, version);
     vmfs_close(volume);
 }
 
@@ -313,9 +317,10 @@ struct run {
 
 static uint64_t pick_length(struct run *run)
 {
-    static const uint64_t lengths[] = {300, 5000, 100000, 3 * MIB, 40 * MIB, 400 * MIB};
+    static const uint64_t lengths[] = {
+        300, 5000, 100000, 3 * MIB, 40 * MIB, 400 * MIB, 3 * 1024 * 1024 * MIB};
 
-    return lengths[next_random(&run->random) % 6] + next_random(&run->random) % 5000;
+    return lengths[next_random(&run->random) % 7] + next_random(&run->random) % 5000;
 }
 
 static void run_create(struct run *run)
@@ -505,7 +510,7 @@ static void test_every_cut(void **state)
     claim_count = 0;
     memory_bdev_mark(memory);
     memory_bdev_record(memory);
-    live(memory);
+    live(memory, *(unsigned *)*state);
     memory->recording = false;
     memory_bdev_rollback(memory);
     print_message("%u writes and flushes\n", memory->log_count);
@@ -515,12 +520,77 @@ static void test_every_cut(void **state)
     memory_bdev_free(memory);
 }
 
+/* ---- torn descriptors ---- */
+
+/* Leaves of all writes between two flushes those sectors that the mask names, of each four. */
+static void apply_masked(struct memory_bdev *memory, const struct memory_write *entry,
+                         unsigned mask)
+{
+    for (size_t at = 0; at < entry->length; at += BDEV_SECTOR) {
+        if (mask >> at / BDEV_SECTOR % 4 & 1)
+            memory->dev.ops->write(&memory->dev, entry->offset + at, entry->data + at, BDEV_SECTOR);
+    }
+}
+
+static void tear_everywhere(struct memory_bdev *memory)
+{
+    unsigned flushed = 0;
+
+    for (unsigned cut = 1; cut <= memory->log_count; cut++) {
+        if (cut < memory->log_count && memory->log[cut - 1].length != 0)
+            continue;
+        for (unsigned mask = 1; mask < 15 && cut > flushed + 1; mask++) {
+            memory_bdev_mark(memory);
+            for (unsigned i = 0; i < flushed; i++)
+                apply(memory, &memory->log[i]);
+            for (unsigned i = flushed; i < cut; i++)
+                apply_masked(memory, &memory->log[i], mask);
+            survive(memory, cut, false);
+            memory_bdev_rollback(memory);
+        }
+        flushed = cut;
+    }
+}
+
+/* Records a change of mapping that names blocks in several sectors, and tears each of its writes.
+ */
+static void tear_growth(unsigned version, uint64_t before, uint64_t after)
+{
+    struct memory_bdev *memory = make(version);
+    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_file *file;
+
+    claim_count = 0;
+    assert_int_equal(vmfs_file_create(volume, "f", before, VMFS_THIN, NULL, NULL, &file), 0);
+    write_and_claim(memory, volume, file, "f", 0, 512, 1);
+    write_and_claim(memory, volume, file, "f", before / 4 * 3, 512, 2);
+    memory_bdev_mark(memory);
+    memory_bdev_record(memory);
+    assert_int_equal(vmfs_file_extend(file, after, VMFS_THIN, NULL, NULL), 0);
+    memory->recording = false;
+    vmfs_file_close(file);
+    vmfs_close(volume);
+    memory_bdev_rollback(memory);
+    tear_everywhere(memory);
+    memory_bdev_free(memory);
+}
+
+static void test_torn_growth(void **state)
+{
+    unsigned version = *(unsigned *)*state;
+
+    tear_growth(version, 200 * MIB, 400 * MIB);
+    tear_growth(version, (version == 6 ? 2048 : 200) * 1024 * MIB, 4096 * 1024 * MIB);
+}
+
 int main(void)
 {
     unsigned versions[] = {5, 6};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_every_cut, &versions[0]),
         cmocka_unit_test_prestate(test_every_cut, &versions[1]),
+        cmocka_unit_test_prestate(test_torn_growth, &versions[0]),
+        cmocka_unit_test_prestate(test_torn_growth, &versions[1]),
         cmocka_unit_test_prestate(test_random_runs, &versions[0]),
         cmocka_unit_test_prestate(test_random_runs, &versions[1]),
     };

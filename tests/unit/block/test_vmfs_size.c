@@ -307,6 +307,46 @@ static void test_largest(void **state)
         memory_bdev_free(memory[i]);
 }
 
+/* From nothing to 62 TB through every mapping: what was written at each length stays. */
+static void test_extend(void **state)
+{
+    const uint64_t lengths[] = {600,     100 * MIB, 200 * 1024 * MIB,
+                                2 * TIB, 20 * TIB,  62ull * 1000 * 1000 * 1000 * 1000};
+    struct memory_bdev *memory = memory_bdev_new(600 * MIB);
+    struct bdev *dev = &memory->dev;
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+
+    make(memory, *(unsigned *)*state);
+    volume = open_all(&dev, 1);
+    assert_int_equal(vmfs_file_create(volume, "disk", 0, VMFS_THIN, NULL, NULL, &file), 0);
+    for (unsigned i = 0; i < 6; i++) {
+        uint64_t before = i == 0 ? 0 : lengths[i - 1], last = lengths[i] - 8;
+        uint64_t middle = (before + lengths[i]) / 2;
+
+        assert_int_equal(vmfs_file_extend(file, lengths[i], VMFS_THIN, NULL, NULL), 0);
+        assert_int_equal(vmfs_file_write(file, middle, &middle, sizeof(middle)), 0);
+        assert_int_equal(vmfs_file_write(file, last, &last, sizeof(last)), 0);
+        assert_clean(volume);
+    }
+    vmfs_file_close(file);
+    vmfs_close(volume);
+    volume = open_all(&dev, 1);
+    for (unsigned i = 0; i < 6; i++) {
+        get(volume, "disk", ((i == 0 ? 0 : lengths[i - 1]) + lengths[i]) / 2);
+        get(volume, "disk", lengths[i] - 8);
+    }
+    assert_int_equal(vmfs_file_open(volume, "disk", VMFS_SHARE_EXCLUSIVE, &file), 0);
+    assert_int_equal(vmfs_file_truncate(file, lengths[2]), 0);
+    vmfs_file_close(file);
+    get(volume, "disk", lengths[2] - 8);
+    assert_clean(volume);
+    assert_int_equal(vmfs_remove(volume, "disk"), 0);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
 /* A thin disk that fills up in order: at most one write of metadata for each 64 MiB. */
 static void test_thin_growth(void **state)
 {
@@ -350,6 +390,8 @@ int main(void)
         cmocka_unit_test_prestate(test_partition, &versions[1]),
         cmocka_unit_test_prestate(test_extents, &versions[0]),
         cmocka_unit_test_prestate(test_extents, &versions[1]),
+        cmocka_unit_test_prestate(test_extend, &versions[0]),
+        cmocka_unit_test_prestate(test_extend, &versions[1]),
         cmocka_unit_test_prestate(test_largest, &versions[0]),
         cmocka_unit_test_prestate(test_largest, &versions[1]),
     };
