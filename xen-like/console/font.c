@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Letters of 5 by 7 dots for a screen without a text mode: five columns each, bit 0 at the top. */
-#include "console/screen.h"
+#include "console/frame.h"
 
-const uint8_t screen_font[SCREEN_GLYPHS][SCREEN_GLYPH_COLUMNS] = {
+const uint8_t frame_font[FRAME_GLYPHS][FRAME_GLYPH_COLUMNS] = {
     {0x00, 0x00, 0x00, 0x00, 0x00}, /* blank */
     {0x00, 0x00, 0x5f, 0x00, 0x00}, /* ! */
     {0x00, 0x07, 0x00, 0x07, 0x00}, /* " */

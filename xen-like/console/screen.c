@@ -7,6 +7,7 @@
 #include "console/screen.h"
 #include "arch/cpu.h"
 #include "boot.h"
+#include "console/frame.h"
 #include "lib/string.h"
 
 #define TEXT_MEMORY  0xb8000ul
@@ -15,34 +16,12 @@
 #define TEXT_GREY    0x0700u
 #define COLUMNS_MAX  160u
 #define ROWS_MAX     64u
-#define CELL_WIDTH   6u /* dots of a letter with its margins */
-#define CELL_HEIGHT  8u
-#define WIDE         1000u /* from this width on each dot is two by two */
 
 static char cells[ROWS_MAX][COLUMNS_MAX], shown[ROWS_MAX][COLUMNS_MAX];
 static unsigned int n_columns, n_rows, row, column;
 static volatile uint16_t *text_memory;
-static volatile uint8_t *frame;
-static unsigned int pitch, bytes, zoom;
+static struct frame frame;
 static bool is_ours;
-
-static void dot_fill(unsigned int x, unsigned int y, bool lit)
-{
-    for (unsigned int dy = 0; dy < zoom; dy++)
-        for (unsigned int at = 0; at < zoom * bytes; at++)
-            frame[(uint64_t)(y * zoom + dy) * pitch + (uint64_t)x * zoom * bytes + at] =
-                lit ? 0xc0 : 0;
-}
-
-static void letter_draw(unsigned int y, unsigned int x, char c)
-{
-    const uint8_t *glyph = screen_font[c >= ' ' && c <= '~' ? c - ' ' : 0];
-
-    for (unsigned int dx = 0; dx < CELL_WIDTH; dx++)
-        for (unsigned int dy = 0; dy < CELL_HEIGHT; dy++)
-            dot_fill(x * CELL_WIDTH + dx, y * CELL_HEIGHT + dy,
-                     dx < SCREEN_GLYPH_COLUMNS && (glyph[dx] >> dy & 1));
-}
 
 static void show(unsigned int y, unsigned int x)
 {
@@ -54,7 +33,14 @@ static void show(unsigned int y, unsigned int x)
     if (text_memory)
         text_memory[y * n_columns + x] = (uint16_t)(TEXT_GREY | (uint8_t)c);
     else
-        letter_draw(y, x, c);
+        frame_draw(&frame, y, x, c);
+}
+
+static void show_all(void)
+{
+    for (unsigned int y = 0; y < n_rows; y++)
+        for (unsigned int x = 0; x < n_columns; x++)
+            show(y, x);
 }
 
 static void scroll(void)
@@ -64,9 +50,7 @@ static void scroll(void)
     memmove(cells[0], cells[gone], (n_rows - gone) * COLUMNS_MAX);
     memset(cells[n_rows - gone], ' ', gone * COLUMNS_MAX);
     row -= gone;
-    for (unsigned int y = 0; y < n_rows; y++)
-        for (unsigned int x = 0; x < n_columns; x++)
-            show(y, x);
+    show_all();
 }
 
 static void line_end(void)
@@ -113,17 +97,12 @@ static bool text_find(void)
 
 static bool frame_find(const struct boot_screen *s)
 {
-    if (s->bits % 8 || s->bits < 16 || s->bits > 32)
+    if (!frame_describe(&frame, s))
         return false;
-    frame = ioremap(s->base, (size_t)s->pitch * s->height);
-    if (!frame)
-        return false;
-    pitch = s->pitch;
-    bytes = s->bits / 8;
-    zoom = s->width >= WIDE ? 2 : 1;
-    n_columns = MIN(s->width / (CELL_WIDTH * zoom), COLUMNS_MAX);
-    n_rows = MIN(s->height / (CELL_HEIGHT * zoom), ROWS_MAX);
-    return n_columns && n_rows > 1;
+    frame.memory = ioremap_wc(s->base, frame.size);
+    n_columns = MIN(frame.columns, COLUMNS_MAX);
+    n_rows = MIN(frame.rows, ROWS_MAX);
+    return frame.memory != NULL;
 }
 
 bool screen_init(void)
@@ -139,9 +118,11 @@ bool screen_init(void)
 void screen_clear(void)
 {
     memset(cells, ' ', sizeof(cells));
-    for (unsigned int y = 0; y < n_rows; y++)
-        for (unsigned int x = 0; x < n_columns; x++)
-            show(y, x); /* all differ from the zeros before */
+    if (frame.memory) {
+        memset(frame.memory, 0, frame.size);
+        memset(shown, ' ', sizeof(shown));
+    }
+    show_all();
 }
 
 void screen_release(void)

@@ -7,10 +7,6 @@
 
 #include "types.h"
 
-#define SCREEN_GLYPHS        95 /* from blank to ~ */
-#define SCREEN_GLYPH_COLUMNS 5
-extern const uint8_t screen_font[SCREEN_GLYPHS][SCREEN_GLYPH_COLUMNS];
-
 /* Finds the screen that the loader left (boot_info.screen). False: there is none. */
 bool screen_init(void);
 void screen_clear(void);

@@ -5,7 +5,7 @@
  *   0xffff800000000000  M2P table, readable by guests            (slot 256)
  *   0xffff820000000000  per-domain: GDT and LDT of each vCPU     (slot 260)
  *   0xffff82a000000000  M2P table, writable alias                (slot 261)
- *   0xffff82c000000000  ioremap area, 1 GiB, uncached
+ *   0xffff82c000000000  ioremap area, 1 GiB: devices, uncached or write-combining
  *   0xffff82d080000000  the image: text R-X, constants R--, data RW-
  *   0xffff82d0a0000000  each CPU's stack and syscall stubs, 64 KiB a CPU
  *   0xffff82e000000000  frame table
@@ -16,6 +16,7 @@
  */
 #include "arch/paging.h"
 #include "arch/cpu.h"
+#include "arch/msr.h"
 #include "arch/tlb.h"
 #include "boot.h"
 #include "console.h"
@@ -210,11 +211,12 @@ void paging_init(void)
     map_direct();
     map_frame_array(FRAMETABLE_BASE, sizeof(struct page_info), 0, 0);
     map_frame_array(M2P_RW_BASE, sizeof(uint64_t), 0xff, M2P_GUEST_BASE);
-    /* The ioremap area's tables exist from the start, so that all address spaces share them. */
+    /* The ioremap area's first tables exist from the start: it is used before there is a heap. */
     uint64_t *l2 = table_of(&hv_l3[pt_index(IOREMAP_BASE, 3)], PTE_P | PTE_W | PTE_A);
     for (unsigned int i = 0; i < 4; i++)
         table_of(&l2[i], PTE_P | PTE_W | PTE_A);
     hv_l4[0] = 0;
+    cpu_wrmsr(MSR_PAT, PAT_VALUE); /* before the first mapping that means what it says */
     tlb_load_cr3(image_to_paddr(hv_l4));
 }
 
@@ -235,20 +237,29 @@ bool hv_map_page(uint64_t va, paddr_t pa, uint64_t flags)
     return true;
 }
 
-void *ioremap(paddr_t addr, size_t len)
+static void *map_device(paddr_t addr, size_t len, uint64_t cache_flags)
 {
     static uint64_t next = IOREMAP_BASE;
     paddr_t first = ROUND_DOWN(addr, PAGE_SIZE);
-    uint64_t n = (ROUND_UP(addr + len, PAGE_SIZE) - first) >> PAGE_SHIFT, va = next;
-    uint64_t *l2 = paddr_to_virt(hv_l3[pt_index(IOREMAP_BASE, 3)] & PTE_ADDR);
+    uint64_t room = IOREMAP_BASE + IOREMAP_SIZE - next, va = next;
 
-    if (len == 0 || addr + len < addr || va + n * PAGE_SIZE > IOREMAP_BASE + 4 * SZ_2M)
+    if (len == 0 || addr + len - 1 < addr || addr + len - 1 > (PTE_ADDR | (PAGE_SIZE - 1)) ||
+        len + (addr - first) > room)
         return NULL;
-    for (uint64_t i = 0; i < n; i++, next += PAGE_SIZE) {
-        uint64_t *l1 = paddr_to_virt(l2[pt_index(next, 2)] & PTE_ADDR);
-        l1[pt_index(next, 1)] = (first + i * PAGE_SIZE) | HV_RW | PTE_PCD | PTE_PWT;
-    }
+    for (paddr_t page = first; page < addr + len; page += PAGE_SIZE, next += PAGE_SIZE)
+        if (!hv_map_page(next, page, HV_RW | cache_flags))
+            return NULL;
     return (void *)(va + (addr - first));
+}
+
+void *ioremap(paddr_t addr, size_t len)
+{
+    return map_device(addr, len, PTE_PCD | PTE_PWT);
+}
+
+void *ioremap_wc(paddr_t addr, size_t len)
+{
+    return map_device(addr, len, PTE_PAT);
 }
 
 /* Frees [start, end) in the largest aligned blocks that touch nothing busy. */

@@ -100,5 +100,7 @@ static inline void cpu_relax(void)
 /* Maps MMIO uncached into the hypervisor's own space for ever (APICs, ACPI tables, MSI-X tables).
  * NULL: no room. */
 void *ioremap(paddr_t addr, size_t len);
+/* The same for a framebuffer: writes are combined, reads are slow. Needs the heap beyond 8 MiB. */
+void *ioremap_wc(paddr_t addr, size_t len);
 
 #endif
