@@ -132,6 +132,8 @@ void console_init_early(void)
 
 void console_init_screen(void)
 {
+    const struct boot_screen *s = &boot_info.screen;
+
     if (!screen_init()) {
         boot_info.screen.kind = BOOT_SCREEN_NONE; /* dom0 is told of none either */
         return;
@@ -145,6 +147,9 @@ void console_init_screen(void)
     for (uint64_t at = 0; at < ring_head; at++) /* what was said before */
         screen_write(&ring[at % RING_SIZE], 1);
     spin_unlock(&console_lock);
+    if (s->kind == BOOT_SCREEN_FRAME)
+        printk(LOG_INFO, "Screen: framebuffer %ux%ux%u at %#lx\n", s->width, s->height, s->bits,
+               s->base);
 }
 
 void console_leave_screen(void)

@@ -10,6 +10,18 @@
 #define FONT_HEIGHT 16
 #define LFB_UNIT    65536u
 
+/* The bits that no colour uses, above those that one does. */
+static void describe_unused(dom0_vga_console_info_t *info, const struct boot_screen *s)
+{
+    unsigned int end = MAX(s->red.position + s->red.size,
+                           MAX(s->green.position + s->green.size, s->blue.position + s->blue.size));
+
+    if (end < s->bits) {
+        info->u.vesa_lfb.rsvd_pos = (uint8_t)end;
+        info->u.vesa_lfb.rsvd_size = (uint8_t)(s->bits - end);
+    }
+}
+
 static void describe_frame(dom0_vga_console_info_t *info, const struct boot_screen *s)
 {
     info->video_type = efi_info.is_present ? XEN_VGATYPE_EFI_LFB : XEN_VGATYPE_VESA_LFB;
@@ -26,6 +38,7 @@ static void describe_frame(dom0_vga_console_info_t *info, const struct boot_scre
     info->u.vesa_lfb.green_size = s->green.size;
     info->u.vesa_lfb.blue_pos = s->blue.position;
     info->u.vesa_lfb.blue_size = s->blue.size;
+    describe_unused(info, s);
 }
 
 void dom0_console_fill(start_info_t *si)
