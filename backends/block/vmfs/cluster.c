@@ -174,15 +174,14 @@ static uint32_t cluster_take(const struct vmfs_resource *resource, struct vmfs_c
     return got;
 }
 
-int resource_alloc(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t want,
-                   uint64_t *first, uint32_t *got, uint32_t *generation)
+/* One search through all clusters; *got stays 0 when nothing is free. */
+static int find_free(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t want,
+                     uint64_t *first, uint32_t *got, uint32_t *generation)
 {
     struct vmfs_cluster cluster;
     uint64_t offset;
-    int rc = vmfs_begin(volume);
+    int rc = 0;
 
-    if (rc != 0)
-        return rc;
     *got = 0;
     for (uint32_t i = 0; i < resource->cluster_count && rc == 0; i++) {
         uint32_t number = (resource->hint + i) % resource->cluster_count, item;
@@ -203,6 +202,19 @@ int resource_alloc(struct vmfs_volume *volume, struct vmfs_resource *resource, u
         *first = (uint64_t)number * resource->per_cluster + item;
         break;
     }
+    return rc;
+}
+
+int resource_alloc(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t want,
+                   uint64_t *first, uint32_t *got, uint32_t *generation)
+{
+    int rc = vmfs_begin(volume);
+
+    if (rc != 0)
+        return rc;
+    rc = find_free(volume, resource, want, first, got, generation);
+    if (rc == 0 && *got == 0 && resource_extend(volume, resource) == 0)
+        rc = find_free(volume, resource, want, first, got, generation);
     vmfs_end(volume);
     if (rc == 0 && *got == 0)
         rc = vmfs_fail(volume, -ENOSPC, "no free %s left on volume \"%.128s\"",

@@ -4,6 +4,7 @@
  * entry of the first extent is written last: until then the volume opens as it was.
  */
 #include "block/vmfs/lvm_write.h"
+#include "block/vmfs/mkfs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,28 +72,27 @@ static int write_entries(struct vmfs_volume *volume, struct lvm_extent *extents,
     return vmfs_flush(volume);
 }
 
-/* Items for the volume's new size: file blocks, and what maps them. */
+/* Items for the volume's new size: file blocks first, for the others lie in some. */
 static int grow_resources(struct vmfs_volume *volume)
 {
-    uint64_t blocks = volume->size >> volume->block_shift, mib = volume->size >> 20;
-    int rc;
+    uint64_t mib = volume->size >> 20;
+    int rc = resource_grow(volume, &volume->fbb, volume->size >> volume->block_shift);
 
     if (volume->format == VMFS_FORMAT_6) {
         uint64_t large = (volume->size + (1ull << volume->lfb_shift) - 1) >> volume->lfb_shift;
 
         /* Both kinds of block share a file, which is long enough once the small ones fit. */
-        rc = resource_grow(volume, &volume->fbb, blocks);
         volume->lfb.inode = volume->fbb.inode;
         map_cache_free(&volume->lfb.cache);
         if (rc == 0)
             rc = resource_grow(volume, &volume->lfb, large);
-        if (rc == 0)
-            rc = resource_grow(volume, &volume->sbc, mib / 16 < 65536 ? mib / 16 : 65536);
-        return rc;
+    } else if (rc == 0) {
+        rc = resource_grow(volume, &volume->pbc, mkfs_pointer_blocks(mib));
     }
-    rc = resource_grow(volume, &volume->fbb, blocks);
     if (rc == 0)
-        rc = resource_grow(volume, &volume->pbc, mib / 512 + 256 < 63488 ? mib / 512 + 256 : 63488);
+        rc = resource_grow(volume, &volume->sbc, mkfs_sub_blocks(volume->format, mib));
+    if (rc == 0)
+        rc = resource_grow(volume, &volume->fdc, mkfs_descriptors(volume->format, mib));
     return rc;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Giving resource files more items, for a volume that has grown. New clusters lie complete on disk
- * before the header counts them; the last old cluster is filled up after that. A cut between leaves
- * it short, which vmfs_check() mends.
+ * Giving resource files more items, for a volume that has grown or one that has run out. New
+ * clusters lie complete on disk before the header counts them; the last old cluster is filled up
+ * after that. A cut between leaves it short, which vmfs_check() mends.
  */
 #include "block/vmfs/internal.h"
 
@@ -71,6 +71,30 @@ static void add_items(const struct vmfs_resource *resource, struct vmfs_cluster 
     }
 }
 
+/* An empty descriptor is one all the same: its lock says what it is. */
+static int write_descriptors(struct vmfs_volume *volume, struct vmfs_resource *resource,
+                             const struct vmfs_cluster *cluster)
+{
+    union {
+        struct vmfs_lock lock;
+        uint8_t raw[2 * VMFS6_MD];
+    } descriptor;
+    int rc = 0;
+
+    memset(&descriptor, 0, sizeof(descriptor));
+    descriptor.lock.type = VMFS_LOCK_FD;
+    descriptor.lock.token = 1;
+    for (uint32_t i = 0; i < cluster->total && rc == 0; i++) {
+        uint64_t offset;
+
+        rc = resource_locate(volume, resource, cluster->number, i, &offset);
+        descriptor.lock.address = offset;
+        if (rc == 0)
+            rc = volume_write(volume, offset, descriptor.raw, volume->fd_size);
+    }
+    return rc;
+}
+
 static int write_new_cluster(struct vmfs_volume *volume, struct vmfs_resource *resource,
                              uint32_t number)
 {
@@ -81,6 +105,7 @@ static int write_new_cluster(struct vmfs_volume *volume, struct vmfs_resource *r
     if (rc != 0)
         return rc;
     memset(&cluster, 0, sizeof(cluster));
+    cluster.number = number;
     cluster.lock.type = resource->lock_type;
     cluster.lock.address = offset;
     cluster.lock.token = 1;
@@ -93,7 +118,12 @@ static int write_new_cluster(struct vmfs_volume *volume, struct vmfs_resource *r
         cluster.md5.number = number;
     }
     add_items(resource, &cluster, 0);
-    return cluster_write(volume, resource, &cluster, offset);
+    if (resource->type == VMFS_ADDR_FD)
+        rc = write_descriptors(volume, resource, &cluster);
+    /* Nobody knows this lock yet; cluster_write() leaves those alone that others may hold. */
+    if (rc == 0 && volume->shared)
+        rc = volume_write_bytes(volume, offset, &cluster.lock, sizeof(cluster.lock));
+    return rc != 0 ? rc : cluster_write(volume, resource, &cluster, offset);
 }
 
 /* The header: one sector, the step that makes the new items count. */
@@ -158,4 +188,17 @@ int resource_grow(struct vmfs_volume *volume, struct vmfs_resource *resource, ui
         return rc;
     }
     return fill_up(volume, resource, old_clusters - 1);
+}
+
+/* Files there may be, and small ones: as many as ESXi allows, about. */
+#define ITEMS_MAX 131072u
+
+int resource_extend(struct vmfs_volume *volume, struct vmfs_resource *resource)
+{
+    uint64_t step = (uint64_t)resource->clusters_per_group * resource->per_cluster;
+
+    if (!volume->ours || (resource->type != VMFS_ADDR_FD && resource->type != VMFS_ADDR_SB) ||
+        resource->item_count + step > ITEMS_MAX || slot_require_alone(volume) != 0)
+        return -ENOSPC;
+    return resource_grow(volume, resource, resource->item_count + step);
 }

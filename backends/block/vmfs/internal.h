@@ -270,6 +270,12 @@ int resource_count_free(struct vmfs_volume *volume, struct vmfs_resource *resour
 /* ---- grow_resource.c ---- */
 /* Gives a resource file so many items; those it has stay. */
 int resource_grow(struct vmfs_volume *volume, struct vmfs_resource *resource, uint64_t count);
+/*
+ * Gives descriptors or sub-blocks that have run out another group, inside a transaction. -ENOSPC
+ * for other items, where there are as many as may be, and while others have the volume open, who
+ * would not know of them.
+ */
+int resource_extend(struct vmfs_volume *volume, struct vmfs_resource *resource);
 
 /* ---- inode.c ---- */
 int inode_read(struct vmfs_volume *volume, uint32_t address, struct vmfs_inode *out);

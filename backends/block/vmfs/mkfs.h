@@ -46,6 +46,25 @@ static inline uint64_t mkfs_clamp(uint64_t value, uint64_t low, uint64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
+/* How many items a volume of so many MiB has in its resource files. */
+static inline uint64_t mkfs_descriptors(enum vmfs_format format, uint64_t mib)
+{
+    return format == VMFS_FORMAT_6 ? mkfs_clamp(mib / 64, 2048, 16384) & ~2047ull
+                                   : mkfs_clamp(mib / 8, 2048, 32768) & ~2047ull;
+}
+
+static inline uint64_t mkfs_sub_blocks(enum vmfs_format format, uint64_t mib)
+{
+    return format == VMFS_FORMAT_6 ? mkfs_clamp(mib / 16, 512, 65536) & ~255ull
+                                   : mkfs_clamp(mib / 4, 512, 16384) & ~31ull;
+}
+
+/* Of VMFS-5: VMFS-6 takes sub-blocks. */
+static inline uint64_t mkfs_pointer_blocks(uint64_t mib)
+{
+    return mkfs_clamp(mib / 512 + 256, 256, 62 * 1024) & ~15ull;
+}
+
 static inline uint32_t mkfs_clusters(const struct mkfs_resource *plan)
 {
     return (uint32_t)((plan->count + plan->per_cluster - 1) / plan->per_cluster);

@@ -71,18 +71,17 @@ static void make_plan(struct mkfs5 *five)
     five->fdc = (struct mkfs_resource){.lock_type = VMFS_LOCK_FDC,
                                        .per_cluster = 32,
                                        .item_size = VMFS5_FD_SIZE,
-                                       .count = mkfs_clamp(mib / 8, 2048, 32768) / 2048 * 2048,
+                                       .count = mkfs_descriptors(VMFS_FORMAT_5, mib),
                                        .used = MKFS_SYSTEM_FILES5};
     five->sbc = (struct mkfs_resource){.lock_type = VMFS_LOCK_SBC,
                                        .per_cluster = five->sub_block > VMFS5_SUB_BLOCK ? 16 : 32,
                                        .item_size = five->sub_block,
-                                       .count = mkfs_clamp(mib / 4, 512, 16384) / 32 * 32,
+                                       .count = mkfs_sub_blocks(VMFS_FORMAT_5, mib),
                                        .used = 1}; /* .sdd.sf */
-    five->pbc =
-        (struct mkfs_resource){.lock_type = VMFS_LOCK_PBC,
-                               .per_cluster = 16,
-                               .item_size = VMFS5_PB_SIZE,
-                               .count = mkfs_clamp(mib / 512 + 256, 256, 62 * 1024) / 16 * 16};
+    five->pbc = (struct mkfs_resource){.lock_type = VMFS_LOCK_PBC,
+                                       .per_cluster = 16,
+                                       .item_size = VMFS5_PB_SIZE,
+                                       .count = mkfs_pointer_blocks(mib)};
     five->pb2 = (struct mkfs_resource){
         .lock_type = VMFS_LOCK_PB2, .per_cluster = 16, .item_size = VMFS5_PB_SIZE, .count = 16};
     five->fbb = (struct mkfs_resource){.lock_type = VMFS_LOCK_FBB,

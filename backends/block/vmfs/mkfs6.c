@@ -110,8 +110,7 @@ static void make_plan(struct mkfs6 *six)
 
     six->lfb_count = (blocks + SFB_PER_CLUSTER - 1) / SFB_PER_CLUSTER;
     six->next_block = VH_BLOCKS;
-    six->fdc =
-        resource(VMFS_LOCK_FDC, 256, HEADER_SIZE, mkfs_clamp(mib / 64, 2048, 16384) & ~2047u);
+    six->fdc = resource(VMFS_LOCK_FDC, 256, HEADER_SIZE, mkfs_descriptors(VMFS_FORMAT_6, mib));
     six->fdc.used = MKFS_SYSTEM_FILES6;
     place_items(six, &six->fdc);
     six->root_block = six->next_block++;
@@ -124,7 +123,7 @@ static void make_plan(struct mkfs6 *six)
     six->pbc = resource(VMFS_LOCK_PBC, 0, VMFS6_PB_SIZE, 0);
     six->pbc.length = MKFS_GROUP_OFFSET;
     place(six, &six->pbc);
-    six->sbc = resource(VMFS_LOCK_SBC, 256, SUB_BLOCK, mkfs_clamp(mib / 16, 512, 65536) & ~255u);
+    six->sbc = resource(VMFS_LOCK_SBC, 256, SUB_BLOCK, mkfs_sub_blocks(VMFS_FORMAT_6, mib));
     place_items(six, &six->sbc);
     six->pb2 = resource(VMFS_LOCK_PB2, 32, VMFS6_PB_SIZE, 32);
     place_items(six, &six->pb2);

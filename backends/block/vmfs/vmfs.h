@@ -242,8 +242,8 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
 uint64_t vmfs_file_length(const struct vmfs_file *file);
 
 /*
- * Grows the file; the new part reads as zeros and is allocated as asked. -EFBIG past what one level
- * of pointer blocks maps (256 GiB on VMFS-5, 2.5 TiB on VMFS-6) unless it was made larger.
+ * Grows the file; the new part reads as zeros and is allocated as asked. -EFBIG past what two
+ * levels of pointer blocks map (256 TiB and more).
  */
 int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocation allocation,
                      vmfs_progress progress, void *context);

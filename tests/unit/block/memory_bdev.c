@@ -149,6 +149,29 @@ void memory_bdev_can_discard(struct memory_bdev *memory)
     memory->dev.ops = &discarding_ops;
 }
 
+static int memory_swap(struct bdev *dev, uint64_t offset, const void *expected,
+                       const void *replacement)
+{
+    if (fails(memory_of(dev)) || ragged(dev, offset, BDEV_SECTOR))
+        return -EIO;
+    if (memcmp(memory_of(dev)->bytes + offset, expected, BDEV_SECTOR) != 0)
+        return -EAGAIN;
+    return memory_write(dev, offset, replacement, BDEV_SECTOR);
+}
+
+static const struct bdev_ops sharing_ops = {
+    .read = memory_read,
+    .write = memory_write,
+    .zero = memory_zero,
+    .flush = memory_flush,
+    .compare_and_write = memory_swap,
+};
+
+void memory_bdev_can_share(struct memory_bdev *memory)
+{
+    memory->dev.ops = &sharing_ops;
+}
+
 struct memory_bdev *memory_bdev_new(uint64_t size)
 {
     struct memory_bdev *memory = calloc(1, sizeof(*memory));

@@ -32,6 +32,8 @@ void memory_bdev_can_zero(struct memory_bdev *memory);
 #define MEMORY_DISCARDED 0xDD
 /* Gives the disk a discard command, which leaves MEMORY_DISCARDED in every byte. */
 void memory_bdev_can_discard(struct memory_bdev *memory);
+/* Gives the disk commands that zero and that compare and write: hosts may share it. */
+void memory_bdev_can_share(struct memory_bdev *memory);
 /* Forgets the log and starts recording. */
 void memory_bdev_record(struct memory_bdev *memory);
 /* From now on old contents are kept; memory_bdev_rollback() brings them back. */

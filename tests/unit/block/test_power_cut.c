@@ -11,7 +11,7 @@
  */
 #include "memory_bdev.h"
 
-#include "block/vmfs/vmfs.h"
+#include "block/vmfs/internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -583,6 +583,34 @@ static void test_torn_growth(void **state)
     tear_growth(version, (version == 6 ? 2048 : 200) * 1024 * MIB, 4096 * 1024 * MIB);
 }
 
+/* ---- resource files that grow ---- */
+
+/* Descriptors and sub-blocks get another group: cut here and there, and at each of the last writes.
+ */
+static void test_cut_extension(void **state)
+{
+    struct memory_bdev *memory = make(*(unsigned *)*state);
+    struct vmfs_volume *volume = open_volume(memory);
+    uint32_t random = 7;
+
+    claim_count = 0;
+    memory_bdev_mark(memory);
+    memory_bdev_record(memory);
+    assert_int_equal(vmfs_begin(volume), 0);
+    assert_int_equal(resource_extend(volume, &volume->sbc), 0);
+    assert_int_equal(resource_extend(volume, &volume->fdc), 0);
+    vmfs_end(volume);
+    memory->recording = false;
+    vmfs_close(volume);
+    memory_bdev_rollback(memory);
+    print_message("%u writes and flushes\n", memory->log_count);
+    for (unsigned cut = 0; cut <= memory->log_count; cut++) {
+        if (cut % 100 == 0 || (cut > 8 && memory->log[cut - 8].length == 0))
+            cut_once(memory, cut, &random);
+    }
+    memory_bdev_free(memory);
+}
+
 int main(void)
 {
     unsigned versions[] = {5, 6};
@@ -591,6 +619,8 @@ int main(void)
         cmocka_unit_test_prestate(test_every_cut, &versions[1]),
         cmocka_unit_test_prestate(test_torn_growth, &versions[0]),
         cmocka_unit_test_prestate(test_torn_growth, &versions[1]),
+        cmocka_unit_test_prestate(test_cut_extension, &versions[0]),
+        cmocka_unit_test_prestate(test_cut_extension, &versions[1]),
         cmocka_unit_test_prestate(test_random_runs, &versions[0]),
         cmocka_unit_test_prestate(test_random_runs, &versions[1]),
     };

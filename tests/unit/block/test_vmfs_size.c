@@ -80,6 +80,7 @@ static void test_grow(void **state)
     struct vmfs_volume *volume;
     struct vmfs_file *file;
 
+    memory_bdev_can_share(memory);
     dev->size = 300 * MIB;
     make(memory, *(unsigned *)*state);
     volume = open_all(&dev, 1);
@@ -307,6 +308,60 @@ static void test_largest(void **state)
         memory_bdev_free(memory[i]);
 }
 
+/* Creates small files until there are `count`; an error ends it. */
+static int create_files(struct vmfs_volume *volume, unsigned first, unsigned count)
+{
+    int rc = 0;
+
+    for (unsigned i = first; i < count && rc == 0; i++) {
+        struct vmfs_file *file;
+        char path[32];
+
+        snprintf(path, sizeof(path), "d%u", i / 128);
+        if (i % 128 == 0)
+            rc = vmfs_mkdir(volume, path);
+        snprintf(path, sizeof(path), "d%u/f%u", i / 128, i);
+        if (rc == 0)
+            rc = vmfs_file_create(volume, path, 600, VMFS_EAGERTHICK, NULL, NULL, &file);
+        if (rc == 0)
+            vmfs_file_close(file);
+    }
+    return rc;
+}
+
+/* More files than a small volume begins with; not while others would not know of them. */
+static void test_many_files(void **state)
+{
+    struct memory_bdev *memory = memory_bdev_new(600 * MIB);
+    struct bdev *dev = &memory->dev;
+    const struct vmfs_host another = {.uuid = {9}};
+    struct vmfs_volume *volume, *other;
+    char error[VMFS_ERROR_MAX];
+    struct vmfs_stat stat;
+
+    memory_bdev_can_share(memory);
+    make(memory, *(unsigned *)*state);
+    volume = open_all(&dev, 1);
+    assert_int_equal(create_files(volume, 0, 400), 0); /* sub-blocks for that many there are */
+    assert_int_equal(vmfs_open_as(&dev, 1, VMFS_OPEN_WRITE, &another, &other, error), 0);
+    assert_int_equal(create_files(volume, 400, 2200), -ENOSPC);
+    assert_non_null(strstr(vmfs_error(volume), "no free sub-blocks"));
+    vmfs_close(other);
+    assert_clean(volume);
+    vmfs_close(volume);
+    volume = open_all(&dev, 1);
+    if (create_files(volume, 1024, 2300) != 0)
+        fail_msg("%s", vmfs_error(volume));
+    assert_clean(volume);
+    vmfs_close(volume);
+    volume = open_all(&dev, 1);
+    assert_int_equal(vmfs_stat(volume, "d17/f2299", &stat), 0);
+    assert_int_equal(stat.length, 600);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
 /* From nothing to 62 TB through every mapping: what was written at each length stays. */
 static void test_extend(void **state)
 {
@@ -390,6 +445,8 @@ int main(void)
         cmocka_unit_test_prestate(test_partition, &versions[1]),
         cmocka_unit_test_prestate(test_extents, &versions[0]),
         cmocka_unit_test_prestate(test_extents, &versions[1]),
+        cmocka_unit_test_prestate(test_many_files, &versions[0]),
+        cmocka_unit_test_prestate(test_many_files, &versions[1]),
         cmocka_unit_test_prestate(test_extend, &versions[0]),
         cmocka_unit_test_prestate(test_extend, &versions[1]),
         cmocka_unit_test_prestate(test_largest, &versions[0]),
