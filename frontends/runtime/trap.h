@@ -6,22 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VECTOR_DE 0
-#define VECTOR_DB 1
-#define VECTOR_BP 3
-#define VECTOR_OF 4
-#define VECTOR_BR 5
-#define VECTOR_UD 6
-#define VECTOR_NM 7
-#define VECTOR_DF 8
-#define VECTOR_TS 10
-#define VECTOR_NP 11
-#define VECTOR_SS 12
-#define VECTOR_GP 13
-#define VECTOR_PF 14
-#define VECTOR_MF 16
-#define VECTOR_AC 17
-#define VECTOR_XM 19
+#define VECTOR_DE  0
+#define VECTOR_DB  1
+#define VECTOR_NMI 2
+#define VECTOR_BP  3
+#define VECTOR_OF  4
+#define VECTOR_BR  5
+#define VECTOR_UD  6
+#define VECTOR_NM  7
+#define VECTOR_DF  8
+#define VECTOR_TS  10
+#define VECTOR_NP  11
+#define VECTOR_SS  12
+#define VECTOR_GP  13
+#define VECTOR_PF  14
+#define VECTOR_MF  16
+#define VECTOR_AC  17
+#define VECTOR_XM  19
 /* Not hardware vectors: the other ways into the kernel. */
 #define VECTOR_SYSCALL  256
 #define VECTOR_EVENT    257

@@ -27,6 +27,7 @@ FAMILIES = {
     "vcpu_op": ("vcpu.h", "VCPUOP_", "ENOSYS", None),
     "sched_op": ("sched.h", "SCHEDOP_", "ENOSYS", None),
     "callback_op": ("callback.h", "CALLBACKOP_", "ENOSYS", None),
+    "nmi_op": ("nmi.h", "XENNMI_", "ENOSYS", None),
     "event_channel_op": ("event_channel.h", "EVTCHNOP_", "ENOSYS", "EVENT_OP"),
     "grant_table_op": ("grant_table.h", "GNTTABOP_", "ENOSYS", "GRANT_OP"),
     "physdev_op": ("physdev.h", "PHYSDEVOP_", "ENOSYS", None),

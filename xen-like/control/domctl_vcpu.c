@@ -209,12 +209,17 @@ int domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
     }
 }
 
-/* Guests of a PV kind have no buttons, and no NMIs yet. */
+/* Guests of a PV kind have no buttons. */
 int domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 {
-    if (!vcpu_by_id(d, op->u.sendtrigger.vcpu))
+    struct vcpu *v = vcpu_by_id(d, op->u.sendtrigger.vcpu);
+
+    if (!v)
         return -ESRCH;
     switch (op->u.sendtrigger.trigger) {
+    case XEN_DOMCTL_SENDTRIGGER_NMI:
+        pv_raise_nmi(v);
+        return 0;
     case XEN_DOMCTL_SENDTRIGGER_POWER:
     case XEN_DOMCTL_SENDTRIGGER_SLEEP:
         return -EINVAL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sched_op, vcpu_op and set_timer_op (<xen/sched.h>, <xen/vcpu.h>). */
 #include "arch/context.h"
+#include "arch/trap.h"
 #include "arch/vcpu_areas.h"
 #include "console.h"
 #include "domain.h"
@@ -10,15 +11,21 @@
 
 #define POLL_PORTS_MAX 128
 
+/* Whether there is something for `v` to do, with its events unmasked. */
+static bool wakes(const struct vcpu *v)
+{
+    return READ_ONCE(v->vcpu_info->evtchn_upcall_pending) || pv_nmi_is_due(v);
+}
+
 static int64_t block(struct vcpu *v)
 {
     v->vcpu_info->evtchn_upcall_mask = 0;
-    if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending))
+    if (wakes(v))
         return 0;
     /* Asleep first: whoever makes an event pending after our look then sees that it must wake us.
      */
     vcpu_set_flag(v, VPF_BLOCKED);
-    if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending))
+    if (wakes(v))
         vcpu_clear_flag(v, VPF_BLOCKED);
     return 0;
 }
@@ -275,7 +282,10 @@ int64_t hc_vcpu_op(HC_ARGS)
     case VCPUOP_register_vcpu_time_memory_area:
         return register_time(v, a3);
     case VCPUOP_send_nmi:
-        return -ENOSYS;
+        if (a3)
+            return -EINVAL;
+        pv_raise_nmi(v);
+        return 0;
     case VCPUOP_get_physid:
         return -EINVAL;
     default:

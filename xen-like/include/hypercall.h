@@ -49,6 +49,7 @@ int64_t hc_set_segment_base(HC_ARGS);
 int64_t hc_mmuext_op(HC_ARGS);
 int64_t hc_sched_op(HC_ARGS);
 int64_t hc_callback_op(HC_ARGS);
+int64_t hc_nmi_op(HC_ARGS);
 int64_t hc_event_channel_op(HC_ARGS);
 int64_t hc_physdev_op(HC_ARGS);
 int64_t hc_sysctl(HC_ARGS);

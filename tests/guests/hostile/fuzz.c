@@ -19,8 +19,10 @@
 #include "runtime/start.h"
 #include "runtime/trap.h"
 
+#include <xen/callback.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
+#include <xen/nmi.h>
 #include <xen/physdev.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
@@ -309,7 +311,9 @@ static bool is_final(const struct call *call, const uint64_t *a)
     case __HYPERVISOR_vcpu_op:
         return a[0] == VCPUOP_down;
     case __HYPERVISOR_callback_op:
-        return a[0] == 0;
+        return a[0] == CALLBACKOP_register;
+    case __HYPERVISOR_nmi_op:
+        return a[0] == XENNMI_register_callback;
     case __HYPERVISOR_event_channel_op:
         return a[0] == EVTCHNOP_reset;
     default:

@@ -87,6 +87,8 @@ exit_to_guest:
     cmpl $0, CI_SOFTIRQ(%rsp)
     jne 3f
     mov CI_CURRENT(%rsp), %rbx
+    cmpw $1, V_NMI(%rbx)           /* one waits and none is being handled */
+    je 7f
     mov V_INFO(%rbx), %rax
     cmpb $0, (%rax)
     je 1f
@@ -124,6 +126,9 @@ i1: iretq
     jmp exit_to_guest
 4:  mov %rsp, %rdi
     call pv_deliver_event
+    jmp exit_to_guest
+7:  mov %rsp, %rdi
+    call pv_deliver_nmi
     jmp exit_to_guest
 
 /* The guest's frame could not be loaded (selectors, addresses): its failsafe callback hears of it. */
@@ -271,6 +276,8 @@ user_syscall_fault:
  * On our stack: rip cs rflags rsp ss; rcx = vCPU.
  */
 fast_iret:
+    cmpw $0, V_NMI(%rcx)
+    jne slow_iret
     mov 24(%rsp), %r11
     mov %r11, %rax
     shr $43, %rax

@@ -50,21 +50,36 @@ void nmi_handle(struct regs *regs)
     softirq_raise(SOFTIRQ_MACHINE);
 }
 
+/* The hardware domain's first vCPU hears of it, when it has said where. */
+static void tell_dom0(uint8_t reason)
+{
+    struct vcpu *v = dom0 ? dom0->vcpu[0] : NULL;
+
+    if (!v)
+        return;
+    __atomic_fetch_or(&dom0->shared_info->arch.nmi_reason,
+                      (reason & REASON_SERR ? XEN_NMIREASON_pci_serr : 0) |
+                          (reason & REASON_IOCHK ? XEN_NMIREASON_io_error : 0) |
+                          (reason ? 0 : XEN_NMIREASON_unknown),
+                      __ATOMIC_SEQ_CST);
+    if (v->arch.traps[TRAP_NMI].address)
+        pv_raise_nmi(v);
+}
+
 static void report(void)
 {
     unsigned int n = __atomic_load_n(&n_nmis, __ATOMIC_RELAXED);
     uint8_t reason = __atomic_exchange_n(&reasons, 0, __ATOMIC_RELAXED);
 
-    if (n == __atomic_exchange_n(&n_said, n, __ATOMIC_RELAXED) || (n > ALL_SHOWN && n % 100))
+    if (n == __atomic_exchange_n(&n_said, n, __ATOMIC_RELAXED))
+        return;
+    tell_dom0(reason);
+    if (n > ALL_SHOWN && n % 100)
         return;
     printk(LOG_WARN, "NMI on CPU %u: %s%s%s (%u so far)\n", cpu_number(),
            reason & REASON_SERR ? "system error (SERR#)" : "",
            reason & REASON_IOCHK ? " I/O check (IOCHK#)" : "", reason ? "" : "of no known source",
            n);
-    if (dom0)
-        dom0->shared_info->arch.nmi_reason |= (reason & REASON_SERR ? XEN_NMIREASON_pci_serr : 0) |
-                                              (reason & REASON_IOCHK ? XEN_NMIREASON_io_error : 0) |
-                                              (reason ? 0 : XEN_NMIREASON_unknown);
 }
 
 void machine_softirq(void)

@@ -35,6 +35,7 @@ void emit_offsets(void)
     REG(vector);
     EMIT(V_INFO, offsetof(struct vcpu, vcpu_info));
     EMIT(V_FLAGS, offsetof(struct vcpu, arch.flags));
+    EMIT(V_NMI, offsetof(struct vcpu, arch.nmi_pending)); /* and nmi_masked above it */
     EMIT(V_KERNEL_SP, offsetof(struct vcpu, arch.kernel_sp));
     EMIT(V_CR3_KERNEL, offsetof(struct vcpu, arch.cr3_kernel));
     EMIT(V_CR3_USER, offsetof(struct vcpu, arch.cr3_user));

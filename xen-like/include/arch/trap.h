@@ -36,6 +36,7 @@ enum {
 void trap_from_guest(struct regs *regs);
 void trap_from_hypervisor(struct regs *regs);
 void pv_deliver_event(struct regs *regs);
+void pv_deliver_nmi(struct regs *regs);
 void pv_failsafe(struct regs *regs);
 void pv_syscall_fault(void);
 /* The current domain's frame of a trap cannot be written at `sp`: it crashes. For the assembly. */
@@ -49,6 +50,17 @@ void pv_syscall32(struct regs *regs);
  */
 void pv_inject_trap(struct regs *regs, unsigned int vector, uint32_t error);
 void pv_inject_page_fault(struct regs *regs, uint64_t address, uint32_t error);
+/* Makes an NMI wait for `v` and wakes it; from any CPU, not from a handler that interrupts
+ * anything. */
+void pv_raise_nmi(struct vcpu *v);
+/* Whether one waits that would be delivered at once. */
+static inline bool pv_nmi_is_due(const struct vcpu *v)
+{
+    return unlikely(READ_ONCE(v->arch.nmi_pending)) && !v->arch.nmi_masked;
+}
+/* Gate 2 of the current vCPU's trap table. -EINVAL: not an address of the guest's. */
+int pv_set_nmi_callback(struct vcpu *v, uint64_t address);
+void pv_clear_nmi_callback(struct vcpu *v);
 /* The assists a domain can ask for (<xen/xen.h>). */
 #define PV_VM_ASSISTS                                                                              \
     (1ul << VMASST_TYPE_4gb_segments | 1ul << VMASST_TYPE_4gb_segments_notify |                    \

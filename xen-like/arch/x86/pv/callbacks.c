@@ -67,14 +67,20 @@ static int set_callback(struct vcpu *v, unsigned int type, unsigned int flags, u
         mask_flag = VCPU_SYSENTER_MASKS;
         break;
     case CALLBACKTYPE_nmi:
-        v->arch.nmi_callback = address;
-        return 0;
+        return pv_set_nmi_callback(v, address);
     default:
         return -ENOSYS;
     }
     v->arch.flags =
         flags & CALLBACKF_mask_events ? v->arch.flags | mask_flag : v->arch.flags & ~mask_flag;
     return 0;
+}
+
+static bool callback_is_known(unsigned int type)
+{
+    return type <= CALLBACKTYPE_syscall ||
+           (type >= CALLBACKTYPE_nmi && type <= CALLBACKTYPE_sysenter) ||
+           type == CALLBACKTYPE_syscall32;
 }
 
 int64_t hc_callback_op(HC_ARGS)
@@ -92,10 +98,10 @@ int64_t hc_callback_op(HC_ARGS)
         if (guest_read(&unreg, a2, sizeof(unreg)))
             return -EFAULT;
         if (unreg.type == CALLBACKTYPE_nmi) {
-            current->arch.nmi_callback = 0;
+            pv_clear_nmi_callback(current);
             return 0;
         }
-        return unreg.type <= CALLBACKTYPE_syscall32 ? -EINVAL : -ENOSYS;
+        return callback_is_known(unreg.type) ? -EINVAL : -ENOSYS;
     default:
         return -ENOSYS;
     }
@@ -264,6 +270,7 @@ int64_t hc_iret(HC_ARGS)
     }
     r->vector = 0;
     v->vcpu_info->evtchn_upcall_mask = !(frame.rflags & 0x200);
+    v->arch.nmi_masked = 0;
     return (int64_t)frame.rax;
 }
 
