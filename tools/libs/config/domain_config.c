@@ -99,23 +99,28 @@ static void copy_string(struct reader *reader, const struct cfg_setting *setting
         complain(reader, true, setting, "out of memory");
 }
 
-static void read_name(struct reader *reader, const struct cfg_setting *setting)
+const char *domain_name_fault(const char *name)
 {
-    const char *name = string_of(reader, setting);
     const char *at = name;
 
-    if (!name)
-        return;
     while (isalnum((unsigned char)*at) || (*at && strchr("._-+:@", *at)))
         at++;
     if (*at || !*name || strlen(name) >= DOMAIN_NAME_MAX || *name == '.')
-        complain(reader, true, setting,
-                 "name = \"%s\": use up to %d letters, digits and . _ - + : @, no dot first", name,
-                 DOMAIN_NAME_MAX - 1);
-    else if (strspn(name, "0123456789") == strlen(name))
-        complain(reader, true, setting,
-                 "name = \"%s\": a name of digits alone would be taken for a domain id", name);
-    else
+        return "use up to 63 letters, digits and . _ - + : @, no dot first";
+    if (strspn(name, "0123456789") == strlen(name))
+        return "a name of digits alone would be taken for a domain id";
+    return NULL;
+}
+_Static_assert(DOMAIN_NAME_MAX == 64, "the fault's text names the length");
+
+static void read_name(struct reader *reader, const struct cfg_setting *setting)
+{
+    const char *name = string_of(reader, setting);
+    const char *fault = name ? domain_name_fault(name) : NULL;
+
+    if (fault)
+        complain(reader, true, setting, "name = \"%s\": %s", name, fault);
+    else if (name)
         strcpy(reader->config->name, name);
 }
 

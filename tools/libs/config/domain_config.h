@@ -78,6 +78,9 @@ struct domain_config {
 typedef void domain_config_report(void *context, bool is_error, const char *file, unsigned int line,
                                   const char *text);
 
+/* What is wrong with a domain's name, or NULL. */
+const char *domain_name_fault(const char *name);
+
 /*
  * Reads the settings into *config. All complaints go to report. Returns 0, or -1 when one of them
  * was an error. Either way *config is freed by domain_config_free. source names the file for

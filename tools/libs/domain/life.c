@@ -282,6 +282,44 @@ int domain_create(struct toolstack *ts, const struct domain_config *config, domi
     return ret;
 }
 
+struct renaming {
+    domid_t domid;
+    const char *name;
+};
+
+static bool write_name(struct xs_handle *xs, xs_transaction_t t, void *context)
+{
+    const struct renaming *renaming = context;
+    char root[64], *vm;
+    bool ok;
+
+    snprintf(root, sizeof(root), "/local/domain/%u", renaming->domid);
+    vm = store_read(xs, t, "%s/vm", root);
+    ok = store_write(xs, t, root, "name", "%s", renaming->name) &&
+         (!vm || store_write(xs, t, vm, "name", "%s", renaming->name));
+    free(vm);
+    return ok;
+}
+
+int domain_rename(struct toolstack *ts, domid_t domid, const char *name)
+{
+    struct renaming renaming = {domid, name};
+    const char *fault = domain_name_fault(name);
+    int lock, ret = 0;
+
+    if (fault)
+        return report_error("'%s': %s", name, fault);
+    lock = take_lock();
+    if (lock < 0)
+        return -1;
+    if (domain_name_is_taken(ts, name))
+        ret = report_error("a domain named '%s' is there already: give another name", name);
+    else if (!store_transact(ts->xs, write_name, &renaming))
+        ret = report_errno("cannot write the name of domain %u to xenstore", domid);
+    close(lock);
+    return ret;
+}
+
 /* Frees what the domain holds; the hypervisor asks for several rounds when there is much. */
 static int destroy_in_hypervisor(struct toolstack *ts, domid_t domid)
 {

@@ -18,6 +18,12 @@
 int domain_create(struct toolstack *ts, const struct domain_config *config, domid_t *domid);
 
 /*
+ * Gives a domain another name, which it keeps over its reboots. Returns 0, or -1 after saying that
+ * it is no name, that another has it, or what failed.
+ */
+int domain_rename(struct toolstack *ts, domid_t domid, const char *name);
+
+/*
  * Ends a domain whatever it does: devices closed, memory freed, nodes removed. Returns 0, or -1
  * after saying what could not be done.
  */

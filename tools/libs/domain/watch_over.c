@@ -3,6 +3,7 @@
 #include "domain/life.h"
 #include "util/report.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -48,8 +49,19 @@ static bool is_ours(struct toolstack *ts, const struct domain_config *config, do
            memcmp(info->handle, config->uuid, sizeof(config->uuid)) == 0;
 }
 
+/* It may have been renamed since it was made. */
+static void take_name(struct toolstack *ts, struct domain_config *config, domid_t domid)
+{
+    char *name = domain_name(ts, domid);
+
+    if (name && !domain_name_fault(name))
+        strcpy(config->name, name);
+    free(name);
+}
+
 void domain_watch_over(struct toolstack *ts, const struct domain_config *config, domid_t domid)
 {
+    struct domain_config again = *config; /* all but its name stays the caller's */
     time_t started = time(NULL);
 
     for (;;) {
@@ -60,14 +72,15 @@ void domain_watch_over(struct toolstack *ts, const struct domain_config *config,
         domain_wait_stopped(ts, domid, 0);
         if (!is_ours(ts, config, domid, &info))
             return; /* destroyed by somebody else, who cleans up */
+        take_name(ts, &again, domid);
         reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
         action = action_for(config, reason);
         if (action == ACTION_RESTART && time(NULL) - started < RESTART_AFTER_S) {
             report_warning("domain %u '%s' stopped within %d s: not started again", domid,
-                           config->name, RESTART_AFTER_S);
+                           again.name, RESTART_AFTER_S);
             action = ACTION_DESTROY;
         }
-        report_detail("domain %u '%s' %s: %s", domid, config->name, reason_name(reason),
+        report_detail("domain %u '%s' %s: %s", domid, again.name, reason_name(reason),
                       domain_action_name(action));
         if (action == ACTION_PRESERVE)
             return;
@@ -75,9 +88,9 @@ void domain_watch_over(struct toolstack *ts, const struct domain_config *config,
         if (action == ACTION_DESTROY)
             return;
         started = time(NULL);
-        if (domain_create(ts, config, &domid) < 0)
+        if (domain_create(ts, &again, &domid) < 0)
             return;
-        report_detail("domain %u '%s' started", domid, config->name);
+        report_detail("domain %u '%s' started", domid, again.name);
         hv_domain_unpause(ts->hv, domid);
     }
 }

@@ -51,6 +51,15 @@ int hv_domain_unpause(struct hv *hv, domid_t domid)
     return domctl_plain(hv, XEN_DOMCTL_unpausedomain, domid);
 }
 
+int hv_domain_send_trigger(struct hv *hv, domid_t domid, uint32_t trigger, uint32_t vcpu)
+{
+    struct xen_domctl op = {.cmd = XEN_DOMCTL_sendtrigger, .domain = domid};
+
+    op.u.sendtrigger.trigger = trigger;
+    op.u.sendtrigger.vcpu = vcpu;
+    return hv_domctl(hv, &op);
+}
+
 int hv_domain_set_max_vcpus(struct hv *hv, domid_t domid, uint32_t n)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_max_vcpus, .domain = domid};

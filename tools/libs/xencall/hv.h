@@ -40,6 +40,8 @@ int hv_domain_create(struct hv *hv, const struct xen_domctl_createdomain *config
 int hv_domain_destroy(struct hv *hv, domid_t domid);
 int hv_domain_pause(struct hv *hv, domid_t domid);
 int hv_domain_unpause(struct hv *hv, domid_t domid);
+/* trigger: XEN_DOMCTL_SENDTRIGGER_*. ESRCH: no such vCPU; ENOSYS, EINVAL: not for this domain. */
+int hv_domain_send_trigger(struct hv *hv, domid_t domid, uint32_t trigger, uint32_t vcpu);
 int hv_domain_set_max_vcpus(struct hv *hv, domid_t domid, uint32_t n);
 int hv_domain_set_max_mem(struct hv *hv, domid_t domid, uint64_t kib);
 int hv_domain_init_hypercall_page(struct hv *hv, domid_t domid, uint64_t mfn);
