@@ -3,6 +3,7 @@
 #include "abi/extensions.h"
 #include "arch/context.h"
 #include "arch/smp.h"
+#include "arch/trap.h"
 #include "control.h"
 #include "guest.h"
 

@@ -53,7 +53,7 @@ void nmi_handle(struct regs *regs)
 /* The hardware domain's first vCPU hears of it, when it has said where. */
 static void tell_dom0(uint8_t reason)
 {
-    struct vcpu *v = dom0 ? dom0->vcpu[0] : NULL;
+    struct vcpu *v = dom0 && dom0->vcpu ? dom0->vcpu[0] : NULL;
 
     if (!v)
         return;

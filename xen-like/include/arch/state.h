@@ -35,6 +35,9 @@ struct arch_vcpu {
     uint64_t cr3_kernel, cr3_user; /* machine addresses of the L4s in use; user may be 0 */
     uint64_t kernel_sp;
     uint16_t kernel_ss;
+    /* NMIs (pv/nmi.c); entry.S looks at both bytes at once. */
+    _Alignas(2) uint8_t nmi_pending; /* one waits: set by any CPU, atomically */
+    uint8_t nmi_masked;              /* one was delivered and the guest has not done iret since */
     uint64_t event_callback, failsafe_callback, syscall_callback;
     uint64_t syscall32_callback, sysenter_callback;
     struct trap_gate *traps; /* 256 */
@@ -56,9 +59,6 @@ struct arch_vcpu {
     struct page_info
         *deferred[6]; /* page tables whose entries are being dropped in steps; references held */
     unsigned int n_deferred;
-    /* NMIs (pv/nmi.c); entry.S looks at both bytes at once. */
-    _Alignas(2) uint8_t nmi_pending; /* one waits: set by any CPU, atomically */
-    uint8_t nmi_masked;              /* one was delivered and the guest has not done iret since */
 };
 
 struct arch_domain {
