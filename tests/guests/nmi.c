@@ -22,6 +22,7 @@
 #define ROUNDS            100
 #define STORM             3000
 #define ENOUGH_TIME       2000000000UL
+#define REST              3000000UL
 #define SECOND_STACK_SIZE 8192 /* at least, of lib/vcpus.c */
 
 extern char trap_stubs[];
@@ -268,19 +269,19 @@ BEHAVIOUR(of_the_toolstack, "sendtrigger sends NMIs to any domain's vCPU")
 
     begin();
     op.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_NMI;
-    EXPECT(domctl(&op, XEN_DOMCTL_sendtrigger, DOMID_SELF), 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_sendtrigger, 0), 0);
     EXPECT(count(0), 1);
     op.u.sendtrigger.vcpu = 1000;
-    EXPECT(domctl(&op, XEN_DOMCTL_sendtrigger, DOMID_SELF), -XEN_ESRCH);
+    EXPECT(domctl(&op, XEN_DOMCTL_sendtrigger, 0), -XEN_ESRCH);
     op.u.sendtrigger.vcpu = 0;
     op.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_POWER;
-    EXPECT(domctl(&op, XEN_DOMCTL_sendtrigger, DOMID_SELF), -XEN_EINVAL);
+    EXPECT(domctl(&op, XEN_DOMCTL_sendtrigger, 0), -XEN_EINVAL);
     EXPECT(count(0), 1);
 }
 
 /* The second vCPU: a handler of its own, then what it is told. */
 static enum { SLEEP, SEND } order;
-static unsigned int n_woken, n_done;
+static unsigned int n_woken, n_sent;
 static bool is_ready;
 
 static void __attribute__((noreturn)) second_vcpu(uint64_t data)
@@ -291,16 +292,23 @@ static void __attribute__((noreturn)) second_vcpu(uint64_t data)
     register_nmi(arg(nmi_entry));
     __atomic_store_n(&is_ready, true, __ATOMIC_RELEASE);
     for (;;) {
-        if (__atomic_load_n(&order, __ATOMIC_ACQUIRE) == SLEEP) {
-            hypercall2(__HYPERVISOR_sched_op, SCHEDOP_block, 0);
-            __atomic_add_fetch(&n_woken, 1, __ATOMIC_RELEASE);
+        if (__atomic_load_n(&order, __ATOMIC_ACQUIRE) == SEND) {
+            send_nmi(n_sent & 1);
+            __atomic_add_fetch(&n_sent, 1, __ATOMIC_RELEASE);
             continue;
         }
-        for (unsigned int i = 0; i < STORM; i++)
-            send_nmi(i & 1);
-        __atomic_store_n(&order, SLEEP, __ATOMIC_RELEASE);
-        __atomic_add_fetch(&n_done, 1, __ATOMIC_RELEASE);
+        hypercall2(__HYPERVISOR_sched_op, SCHEDOP_block, 0);
+        __atomic_add_fetch(&n_woken, 1, __ATOMIC_RELEASE);
     }
+}
+
+/* Time for the other to be asleep. */
+static void rest(void)
+{
+    uint64_t end = clock_now() + REST;
+
+    while (clock_now() < end)
+        vcpu_yield();
 }
 
 static bool wait_until_above(unsigned int *value, unsigned int limit)
@@ -336,13 +344,14 @@ static bool start_second(void)
     return EXPECT_TRUE(is_ready);
 }
 
-BEHAVIOUR(to_a_sleeper, "an NMI wakes a vCPU that is blocked, every time")
+/* Wakes the second vCPU by an NMI, `rounds` times. */
+static void wake_second(unsigned int rounds, bool may_rest)
 {
-    if (!start_second())
-        return;
-    for (unsigned int i = 0; i < ROUNDS && report_is_good(); i++) {
+    for (unsigned int i = 0; i < rounds && report_is_good(); i++) {
         unsigned int before = n_woken;
 
+        if (may_rest)
+            rest();
         EXPECT(send_nmi(1), 0);
         EXPECT_TRUE(wait_until_above(&seen[1].count, i));
         EXPECT_TRUE(wait_until_above(&n_woken, before));
@@ -351,23 +360,41 @@ BEHAVIOUR(to_a_sleeper, "an NMI wakes a vCPU that is blocked, every time")
     EXPECT(count(0), 0);
 }
 
+BEHAVIOUR(to_a_sleeper, "an NMI wakes a vCPU that is blocked")
+{
+    if (start_second())
+        wake_second(20, true);
+}
+
 BEHAVIOUR(storm, "two vCPUs that send to each other and to themselves lose no last NMI")
 {
+    unsigned int before;
+
     if (!start_second())
         return;
+    rest();
+    n_sent = 0;
     __atomic_store_n(&order, SEND, __ATOMIC_RELEASE);
     EXPECT(send_nmi(1), 0);
     for (unsigned int i = 0; i < STORM; i++)
         send_nmi(i & 1);
-    EXPECT_TRUE(wait_until_above(&n_done, 0));
-    EXPECT_TRUE(count(0) >= STORM / 2 && count(0) <= STORM);
-    EXPECT_TRUE(count(1) >= STORM / 2 && count(1) <= STORM + 1);
+    EXPECT_TRUE(wait_until_above(&n_sent, STORM));
+    __atomic_store_n(&order, SLEEP, __ATOMIC_RELEASE);
+    rest();
+    EXPECT_TRUE(count(0) >= STORM / 2 && count(0) <= (STORM + n_sent + 1) / 2);
+    EXPECT_TRUE(count(1) >= n_sent / 2 && count(1) <= (STORM + n_sent + 3) / 2);
     EXPECT(seen[0].deepest, 1);
     EXPECT(seen[1].deepest, 1);
-    unsigned int before = count(1);
+    before = count(1);
     EXPECT(send_nmi(1), 0);
     EXPECT_TRUE(wait_until_above(&seen[1].count, before));
     before = count(0);
     EXPECT(send_nmi(0), 0);
     EXPECT(count(0), before + 1);
+}
+
+BEHAVIOUR(falling_asleep, "nor is one lost that comes while a vCPU goes to sleep")
+{
+    if (start_second())
+        wake_second(ROUNDS, false);
 }
