@@ -436,12 +436,16 @@ c9: mov (%rsi), %rax
 c10: mov 8(%rsi), %r8
 c11: mov %rax, (%rdi)
 c12: mov %r8, 8(%rdi)
+    test $15, %dl
+    jz 6f
     add $16, %rsi
     add $16, %rdi
 3:  test $8, %dl
     jz 4f
 c13: mov (%rsi), %rax
 c14: mov %rax, (%rdi)
+    test $7, %dl
+    jz 6f
     add $8, %rsi
     add $8, %rdi
 4:  and $7, %edx

@@ -70,7 +70,11 @@ int page_get_table(struct domain *d, mfn_t mfn, uint64_t type, bool preempt);
 /* Drops type and reference; a table that needs long work is left to deferred_put_run of `v`. */
 void page_put_table(struct vcpu *v, struct page_info *pg);
 /* Finishes what page_put_table left over; -ERESTART_HYPERCALL when it needs more time. */
-int deferred_put_run(struct vcpu *v);
+int deferred_put_continue(struct vcpu *v);
+static inline int deferred_put_run(struct vcpu *v)
+{
+    return likely(v->arch.n_deferred == 0) ? 0 : deferred_put_continue(v);
+}
 
 /*
  * The entry as the CPU shall see it. Guests read entries as we stored them and write them back: one

@@ -110,20 +110,20 @@ static int update_batch(uint64_t list, unsigned int count, struct domain *pt_own
 static int update_for(uint64_t requests, unsigned int count, uint32_t domains, unsigned int *done)
 {
     uint16_t foreign = (uint16_t)domains, pt_dom = (uint16_t)(domains >> 16);
-    struct domain *owner = current->domain, *pt_owner = current->domain;
+    struct domain *self = current->domain, *owner = self, *pt_owner = self;
     int rc = 0;
 
     if (pt_dom && !(pt_owner = pv_page_owner_for(pt_dom - 1, &rc)))
         return rc;
     if (foreign != DOMID_SELF && !(owner = pv_page_owner_for(foreign, &rc)))
         return rc;
-    if (pt_owner == dom_xen || pt_owner->is_dying)
+    if (pt_owner != self && (pt_owner == dom_xen || pt_owner->is_dying))
         return -EINVAL;
     /* An update may drop the last page, and with it the last reference, of a dead domain. */
-    if (owner != current->domain)
+    if (owner != self)
         domain_get(owner);
     rc = update_batch(requests, count, pt_owner, owner, done);
-    if (owner != current->domain)
+    if (owner != self)
         domain_put(owner);
     return rc;
 }

@@ -119,23 +119,30 @@ void pv_flush_cpus(const struct cpumask *cpus, const uint64_t *page)
         tlb_flush_cpus(&others);
 }
 
-/* Which CPUs the MULTI, ALL and LOCAL forms of an operation mean. */
+static int flush_tlb_local(struct mmuext_op *op, struct domain *d)
+{
+    (void)op;
+    (void)d;
+    tlb_flush_all();
+    return 0;
+}
+
+static int invlpg_local(struct mmuext_op *op, struct domain *d)
+{
+    (void)d;
+    if (guest_range_ok(op->arg1.linear_addr, 1))
+        tlb_flush_one(op->arg1.linear_addr);
+    return 0;
+}
+
+/* Which CPUs the MULTI and ALL forms of an operation mean. */
 static int flush_target(const struct mmuext_op *op, const struct domain *d, struct cpumask *cpus)
 {
-    switch (op->cmd) {
-    case MMUEXT_TLB_FLUSH_LOCAL:
-    case MMUEXT_INVLPG_LOCAL:
-        *cpus = cpumask_of(cpu_number());
+    *cpus = d->dirty_cpus;
+    if (op->cmd != MMUEXT_TLB_FLUSH_MULTI && op->cmd != MMUEXT_INVLPG_MULTI)
         return 0;
-    case MMUEXT_TLB_FLUSH_MULTI:
-    case MMUEXT_INVLPG_MULTI:
-        return pv_vcpus_to_cpus(current->domain, guest_handle_addr(op->arg2.vcpumask), cpus)
-                   ? -EINVAL
-                   : 0;
-    default:
-        *cpus = d->dirty_cpus;
-        return 0;
-    }
+    return pv_vcpus_to_cpus(current->domain, guest_handle_addr(op->arg2.vcpumask), cpus) ? -EINVAL
+                                                                                         : 0;
 }
 
 static int flush_tlb(struct mmuext_op *op, struct domain *d)
@@ -214,10 +221,10 @@ static int (*const mmuext_ops[])(struct mmuext_op *, struct domain *) = {
     [MMUEXT_UNPIN_TABLE] = unpin_table,
     [MMUEXT_NEW_BASEPTR] = new_baseptr,
     [MMUEXT_NEW_USER_BASEPTR] = new_user_baseptr,
-    [MMUEXT_TLB_FLUSH_LOCAL] = flush_tlb,
+    [MMUEXT_TLB_FLUSH_LOCAL] = flush_tlb_local,
     [MMUEXT_TLB_FLUSH_MULTI] = flush_tlb,
     [MMUEXT_TLB_FLUSH_ALL] = flush_tlb,
-    [MMUEXT_INVLPG_LOCAL] = invlpg,
+    [MMUEXT_INVLPG_LOCAL] = invlpg_local,
     [MMUEXT_INVLPG_MULTI] = invlpg,
     [MMUEXT_INVLPG_ALL] = invlpg,
     [MMUEXT_FLUSH_CACHE] = flush_cache,
@@ -247,17 +254,19 @@ int64_t hc_mmuext_op(HC_ARGS)
 
     if (((uint32_t)a2 & MMU_UPDATE_PREEMPTED) && a3 && guest_read(&prior, a3, sizeof(prior)))
         return -EFAULT;
-    struct domain *d = pv_page_owner_for((domid_t)a4, &rc);
-    if (!d)
+    struct domain *self = current->domain, *d = self;
+    if ((domid_t)a4 != DOMID_SELF && !(d = pv_page_owner_for((domid_t)a4, &rc)))
         return rc;
-    domain_get(d); /* an operation may drop the last page of a dead domain */
+    if (d != self)
+        domain_get(d); /* an operation may drop the last page of a dead domain */
     for (i = 0; i < count; i++) {
         rc = i && hypercall_preempt_check() ? -ERESTART_HYPERCALL
                                             : one_op(a1 + i * sizeof(struct mmuext_op), d);
         if (rc)
             break;
     }
-    domain_put(d);
+    if (d != self)
+        domain_put(d);
     if (a3) {
         unsigned int done = prior + i;
         if (guest_write(a3, &done, sizeof(done)))

@@ -360,9 +360,9 @@ void page_put_table(struct vcpu *v, struct page_info *pg)
         page_put(pg);
 }
 
-int deferred_put_run(struct vcpu *v)
+int deferred_put_continue(struct vcpu *v)
 {
-    while (unlikely(v->arch.n_deferred)) {
+    while (v->arch.n_deferred > 0) {
         struct page_info *pg = v->arch.deferred[v->arch.n_deferred - 1];
         int rc = page_type_continue_put(pg, true);
         if (rc)
