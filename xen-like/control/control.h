@@ -115,6 +115,11 @@ int sysctl_cpu_hotplug(struct xen_sysctl *op);
 /* --- sysctl_power.c --- */
 int sysctl_get_pmstat(struct xen_sysctl *op);
 int sysctl_pm_op(struct xen_sysctl *op);
+/* Their parts about P-states (sysctl_freq.c), of an online CPU. -ENODEV: cpufreq=none; -EINVAL:
+ * nothing was uploaded for the CPU; of turbo -EACCES and, where the CPU has none, -EOPNOTSUPP. */
+int sysctl_freq_stat(struct xen_sysctl_get_pmstat *stat);
+int sysctl_freq_op(struct xen_sysctl_pm_op *pm);
+int sysctl_turbo_op(struct xen_sysctl_pm_op *pm);
 
 /* --- sysctl_log.c --- */
 int sysctl_readconsole(struct xen_sysctl *op);

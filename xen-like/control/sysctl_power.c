@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Statistics and limits of idle states, as xenpm asks for them. There is no frequency driver. */
+/* Statistics and limits of idle states, as xenpm asks for them. Frequencies: sysctl_freq.c. */
 #include "arch/idle.h"
 #include "arch/smp.h"
 #include "control.h"
@@ -27,8 +27,10 @@ int sysctl_get_pmstat(struct xen_sysctl *op)
 
     if (!cpumask_test(&cpu_online_map, stat->cpuid))
         return -EINVAL;
+    if ((stat->type & PMSTAT_CATEGORY_MASK) == PMSTAT_PX)
+        return sysctl_freq_stat(stat);
     if ((stat->type & PMSTAT_CATEGORY_MASK) != PMSTAT_CX)
-        return -ENODEV; /* no frequencies */
+        return -ENODEV;
     switch (stat->type) {
     case PMSTAT_get_max_cx:
         stat->u.getcx.nr = idle_state_count(stat->cpuid);
@@ -70,8 +72,8 @@ int sysctl_pm_op(struct xen_sysctl *op)
     if (!cpumask_test(&cpu_online_map, pm->cpuid))
         return -EINVAL;
     if ((pm->cmd & PM_PARA_CATEGORY_MASK) == CPUFREQ_PARA)
-        return -EINVAL; /* no CPU has told frequencies */
+        return sysctl_freq_op(pm);
     return pm->cmd == XEN_SYSCTL_pm_op_enable_turbo || pm->cmd == XEN_SYSCTL_pm_op_disable_turbo
-               ? -EACCES
+               ? sysctl_turbo_op(pm)
                : -ENOSYS;
 }

@@ -7,8 +7,9 @@
 
 #include <xen/platform.h>
 
-/* XENPF_set_processor_pminfo (pminfo.c). -ENOSYS for frequencies and throttling; -EINVAL, -EFAULT.
- */
+/* XENPF_set_processor_pminfo (pminfo.c). -ENOSYS for throttling, and frequencies with cpufreq=none;
+ * -ENODEV: a CPU whose registers do not change frequencies; -EACCES: not the caller's port;
+ * -EINVAL, -EFAULT, -ENOMEM. */
 int platform_set_pminfo(xen_platform_op_t *op);
 
 #endif

@@ -129,7 +129,7 @@ enum softirq {
     SOFTIRQ_CONSOLE,
     SOFTIRQ_TRACE,
     SOFTIRQ_REAP,
-    SOFTIRQ_MACHINE, /* NMIs, machine checks, the watchdog's start */
+    SOFTIRQ_MACHINE, /* NMIs, machine checks, the watchdog's start, a new P-state policy */
     SOFTIRQ_COUNT
 };
 void softirq_raise(enum softirq s);

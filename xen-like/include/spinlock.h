@@ -24,6 +24,7 @@ enum lock_rank {
     RANK_EVENT_QUEUE = 65, /* one domain's FIFO event queues */
     RANK_PAUSE = 67,       /* a domain's pause counts */
     RANK_WATCHDOG = 68,    /* a domain's watchdogs */
+    RANK_PSTATE = 69,      /* how long one CPU was in which P-state */
     RANK_SCHED = 70,       /* a run queue; one at a time */
     RANK_TIMER = 80,       /* a CPU's timer queue; one at a time, but */
     RANK_TIMER_FIRST = 81, /* the first CPU's, which takes over from those that go off line */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The hypervisor's command line: Xen's words, in a table. */
 #include "arch/protect.h"
+#include "arch/pstate.h"
 #include "boot.h"
 #include "console.h"
 #include "lib/cmdline.h"
@@ -123,6 +124,7 @@ static const struct cmdline_option options[] = {
     {"xpti", CMDLINE_CALL, .parse = protect_parse_xpti},
     {"spec-ctrl", CMDLINE_CALL, .parse = protect_parse_spec},
     {"sched-gran", CMDLINE_CALL, .parse = parse_sched_granularity},
+    {"cpufreq", CMDLINE_CALL, .parse = pstate_parse_option},
     {"noreboot", CMDLINE_BOOL, &boot_options.noreboot, sizeof(boot_options.noreboot), NULL},
     {"watchdog", CMDLINE_BOOL, &boot_options.watchdog, sizeof(boot_options.watchdog), NULL},
     {"x2apic", CMDLINE_BOOL, &boot_options.x2apic, sizeof(boot_options.x2apic), NULL},

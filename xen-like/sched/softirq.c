@@ -6,6 +6,7 @@
 #include "sched.h"
 #include "arch/cpu.h"
 #include "arch/nmi.h"
+#include "arch/pstate.h"
 #include "arch/smp.h"
 #include "hypercall.h"
 
@@ -61,6 +62,7 @@ void softirq_run(void)
         }
         if (take(SOFTIRQ_MACHINE)) {
             machine_softirq();
+            pstate_softirq();
             again = true;
         }
     } while (again);

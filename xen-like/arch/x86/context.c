@@ -4,6 +4,7 @@
 #include "arch/cpu.h"
 #include "arch/fpu.h"
 #include "arch/idle.h"
+#include "arch/pstate.h"
 #include "arch/msr.h"
 #include "arch/protect.h"
 #include "arch/pv_desc.h"
@@ -43,6 +44,13 @@ static void load_debug_registers(const struct arch_vcpu *a)
         "r"(a->dr[1]), "r"(a->dr[2]), "r"(a->dr[3]), "r"(a->dr[7]));
 }
 
+static void sleep(void)
+{
+    pstate_sleep_begins();
+    idle_sleep();
+    pstate_sleep_ends();
+}
+
 static void noreturn idle_loop(void)
 {
     for (;;) {
@@ -50,7 +58,7 @@ static void noreturn idle_loop(void)
             if (heap_scrub_step())
                 cpu_irq_window();
             else
-                idle_sleep();
+                sleep();
         }
         if (softirq_is_pending())
             softirq_run();

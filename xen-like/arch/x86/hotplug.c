@@ -9,6 +9,7 @@
  */
 #include "arch/cpu.h"
 #include "arch/nmi.h"
+#include "arch/pstate.h"
 #include "arch/smp.h"
 #include "arch/tlb.h"
 #include "console.h"
@@ -56,6 +57,7 @@ void cpu_leave_if_asked(void)
         !sched_cpu_is_empty(me) || !leaving_becomes(me, GOING))
         return;
     watchdog_stop();
+    pstate_leave();
     timer_leave_cpu();
     irq_leave_cpu(me);
     for (s_time_t end = time_now() + LAST_ARRIVAL; time_now() < end;) {
@@ -128,7 +130,7 @@ int cpu_online(unsigned int cpu)
         return rc;
     }
     sched_cpu_join(cpu, 0);
-    softirq_raise_on(cpu, SOFTIRQ_MACHINE); /* its watch begins */
+    softirq_raise_on(cpu, SOFTIRQ_MACHINE); /* its watch begins, it takes its P-state */
     printk(LOG_INFO, "CPU %u is on line\n", cpu);
     send_global_virq(VIRQ_PCPU_STATE);
     return 0;
