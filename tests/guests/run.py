@@ -69,6 +69,7 @@ def boot(hypervisor, name, args, options):
         "-append", f"console=com1 loglvl=all guest_loglvl=all dom0_mem=32M {options}",
         "-initrd", modules, "-m", "256", "-cpu", args.cpu, "-smp", str(args.cpus), "-nodefaults",
         "-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot",
+        *["-serial", "null"] * args.serials,
     ]
     if args.count is not None:
         command += ["-icount", f"shift={args.count},sleep=off"]
@@ -168,6 +169,7 @@ def main():
                         help="memory nodes with equal parts of memory, CPUs dealt to them in turn")
     parser.add_argument("--count", type=int, metavar="N",
                         help="time counts instructions, 2**N ns each, whatever else the host does")
+    parser.add_argument("--serials", type=int, default=2, help="more serial ports, of which nothing is read")
     parser.add_argument("--words", default="", help="words on the test's own command line")
     parser.add_argument("--options", default="", help="more words for the hypervisor")
     parser.add_argument("--timeout", type=float, default=90, help="seconds a boot may take")

@@ -49,7 +49,8 @@ int64_t hc_sysctl(HC_ARGS)
     control_end();
     if (rc == -ERESTART_HYPERCALL)
         return hypercall_restart(__HYPERVISOR_sysctl, a1, a2, a3, a4, a5);
-    if (rc == 0 && guest_write(a1, &op, sizeof(op)))
+    /* With -EAGAIN a caller of pm_op is told how much room it needs. */
+    if ((rc == 0 || rc == -EAGAIN) && guest_write(a1, &op, sizeof(op)))
         return -EFAULT;
     return rc;
 }

@@ -115,12 +115,12 @@ static bool shares_policy(unsigned int cpu, const struct pstate_cpu *with)
     return c && c->leader == with->leader;
 }
 
-/* The fastest state that a CPU of its policy wants. */
+/* The fastest state that a CPU of its policy wants. Governors but ondemand want one for all. */
 static unsigned int wanted_by_all(const struct pstate_cpu *c)
 {
     unsigned int cpu, best = c->wanted;
 
-    if (c->told.is_shared)
+    if (c->told.is_shared && READ_ONCE(c->leader->policy.governor) == GOVERNOR_ONDEMAND)
         for_each_cpu(cpu, &cpu_online_map)
         {
             if (shares_policy(cpu, c))
