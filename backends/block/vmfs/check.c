@@ -241,9 +241,11 @@ struct visit {
     struct checker *checker;
     const struct vmfs_inode *dir;
     unsigned depth;
+    uint32_t folders; /* found in it */
 };
 
-static int check_directory(struct checker *checker, const struct vmfs_inode *dir, unsigned depth);
+static int check_directory(struct checker *checker, const struct vmfs_inode *dir,
+                           const struct vmfs_inode *parent, unsigned depth);
 
 /* A name that leads nowhere, or a second one. */
 static void bad_name(struct visit *visit, uint64_t position)
@@ -282,9 +284,10 @@ static int check_entry(void *context, uint64_t position, struct vmfs_entry *entr
         return 0;
     }
     bit_set(checker->named, item);
-    if (entry->type == VMFS_TYPE_DIRECTORY)
-        return check_directory(checker, &inode, visit->depth + 1);
-    return 0;
+    if (entry->type != VMFS_TYPE_DIRECTORY)
+        return 0;
+    visit->folders++;
+    return check_directory(checker, &inode, visit->dir, visit->depth + 1);
 }
 
 /* Names that only a search from end to end would find. */
@@ -307,9 +310,46 @@ static void check_hashes(struct checker *checker, const struct vmfs_inode *inode
     map_cache_free(&dir.cache);
 }
 
-static int check_directory(struct checker *checker, const struct vmfs_inode *dir, unsigned depth)
+/* Whether ".." leads to where the directory was found. */
+static void check_parent(struct checker *checker, const struct vmfs_inode *inode,
+                         const struct vmfs_inode *parent)
+{
+    struct vmfs_file dir = {.volume = checker->volume, .inode = *inode};
+    struct vmfs_entry entry;
+
+    if (dir_find_parent(checker->volume, inode, &entry) != 0) {
+        report(checker, "%s", checker->volume->error);
+        return;
+    }
+    if (entry.fd_address == parent->fd.address && entry.generation == parent->fd.generation)
+        return;
+    report(checker, "\"..\" in directory 0x%08x leads to 0x%08x, it lies in 0x%08x",
+           inode->fd.address, entry.fd_address, parent->fd.address);
+    if (checker->check->repair) {
+        int rc = dir_set_parent(&dir, parent);
+
+        repaired(checker, rc != 0 ? rc : inode_write(checker->volume, &dir.inode));
+    }
+    map_cache_free(&dir.cache);
+}
+
+/* A directory's links: its name, its ".", and the ".." of those in it. */
+static void check_links(struct checker *checker, struct vmfs_inode *dir, uint32_t folders)
+{
+    if (dir->fd.link_count == folders + 2)
+        return;
+    report(checker, "directory 0x%08x counts %u links, has %u", dir->fd.address, dir->fd.link_count,
+           folders + 2);
+    dir->fd.link_count = folders + 2;
+    if (checker->check->repair)
+        repaired(checker, inode_write(checker->volume, dir));
+}
+
+static int check_directory(struct checker *checker, const struct vmfs_inode *dir,
+                           const struct vmfs_inode *parent, unsigned depth)
 {
     struct visit visit = {.checker = checker, .dir = dir, .depth = depth};
+    struct vmfs_inode now;
     int rc;
 
     if (depth > MAX_DEPTH) {
@@ -321,6 +361,12 @@ static int check_directory(struct checker *checker, const struct vmfs_inode *dir
         report(checker, "directory 0x%08x: %s", dir->fd.address, checker->volume->error);
     else if (checker->volume->format == VMFS_FORMAT_6)
         check_hashes(checker, dir);
+    /* Repairs until here have changed it. */
+    if (rc == 0 && checker->volume->ours &&
+        inode_read(checker->volume, dir->fd.address, &now) == 0) {
+        check_links(checker, &now, visit.folders);
+        check_parent(checker, &now, parent);
+    }
     return 0;
 }
 
@@ -418,9 +464,9 @@ static int run(struct checker *checker)
     if (rc != 0)
         return rc;
     bit_set(checker->named, 0);
-    check_directory(checker, &root, 0);
+    check_directory(checker, &root, &root, 0);
     if (inode_read(volume, VMFS_FD_SDD, &sdd) == 0 && (sdd.fd.mode & 040000) != 0)
-        check_directory(checker, &sdd, 0);
+        check_directory(checker, &sdd, &root, 0);
     check_descriptors(checker);
     rc = check_slots(checker);
     if (rc != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Directories of either format: finding, adding and dropping names. */
-#include "block/vmfs/internal.h"
+#include "block/vmfs/dir6.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -180,4 +180,52 @@ int dir_drop(struct vmfs_volume *volume, uint32_t dir_address, uint64_t position
 int dir_fill(struct vmfs_file *dir, const struct vmfs_inode *parent)
 {
     return dir->volume->format == VMFS_FORMAT_6 ? dir6_fill(dir, parent) : dir5_fill(dir, parent);
+}
+
+/* File offset of the record of "..", which VMFS-6 keeps in the header. */
+static int locate_parent(struct vmfs_volume *volume, const struct vmfs_inode *dir,
+                         struct vmfs_entry *out, uint64_t *position)
+{
+    struct vmfs6_dir_header header;
+    int rc;
+
+    if (volume->format != VMFS_FORMAT_6)
+        return dir_find(volume, dir, "..", out, position);
+    rc = check_type(volume, dir);
+    if (rc == 0)
+        rc = dir6_read_header(volume, dir, &header);
+    if (rc != 0)
+        return rc;
+    *out = (struct vmfs_entry){.type = header.parent.type,
+                               .fd_address = header.parent.fd_address,
+                               .generation = header.parent.generation,
+                               .name = ".."};
+    *position = offsetof(struct vmfs6_dir_header, parent);
+    return 0;
+}
+
+int dir_find_parent(struct vmfs_volume *volume, const struct vmfs_inode *dir,
+                    struct vmfs_entry *out)
+{
+    uint64_t position;
+    int rc = locate_parent(volume, dir, out, &position);
+
+    if (rc == -ENOENT)
+        rc = vmfs_fail(volume, -EUCLEAN, "directory 0x%08x has no \"..\"", dir->fd.address);
+    return rc;
+}
+
+int dir_set_parent(struct vmfs_file *dir, const struct vmfs_inode *parent)
+{
+    /* As both formats' records have them behind the type. */
+    const uint32_t target[2] = {parent->fd.address, parent->fd.generation};
+    struct vmfs_entry entry;
+    uint64_t position;
+    int rc = locate_parent(dir->volume, &dir->inode, &entry, &position);
+
+    if (dir->volume->format == VMFS_FORMAT_6)
+        dir->inode.fd.parent_fd = parent->fd.address;
+    return rc != 0 ? rc
+                   : alloc_write(dir, position + offsetof(struct vmfs5_dirent, fd_address), target,
+                                 sizeof(target));
 }

@@ -185,52 +185,6 @@ int vmfs_remove(struct vmfs_volume *volume, const char *path)
     return rc;
 }
 
-/* A directory stays in its directory: its ".." does not change. */
-static int may_rename(struct vmfs_volume *volume, const char *from, const struct vmfs_inode *inode,
-                      const struct vmfs_inode *old_parent, const struct vmfs_inode *new_parent)
-{
-    if (inode->fd.type == VMFS_TYPE_SYSTEM || inode->fd.address == VMFS_FD_ROOT)
-        return vmfs_fail(volume, -EPERM, "\"%s\" is not a user's", from);
-    if (inode->fd.type == VMFS_TYPE_DIRECTORY && old_parent->fd.address != new_parent->fd.address)
-        return vmfs_fail(volume, -EXDEV, "directory \"%s\" cannot move into another directory",
-                         from);
-    return 0;
-}
-
-int vmfs_rename(struct vmfs_volume *volume, const char *from, const char *to)
-{
-    char old_name[VMFS_NAME_MAX + 1], new_name[VMFS_NAME_MAX + 1];
-    struct vmfs_inode old_parent, new_parent, inode;
-    struct vmfs_entry entry;
-    uint64_t position;
-    int rc = vmfs_begin(volume);
-
-    if (rc != 0)
-        return rc;
-    rc = path_resolve(volume, from, &inode);
-    if (rc == 0)
-        rc = path_parent(volume, from, &old_parent, old_name);
-    if (rc == 0)
-        rc = path_require_absent(volume, to, &new_parent, new_name);
-    if (rc == 0)
-        rc = may_rename(volume, from, &inode, &old_parent, &new_parent);
-    if (rc == 0)
-        rc = inode_lock(volume, &inode, VMFS_LOCK_EXCLUSIVE);
-    if (rc != 0) {
-        vmfs_end(volume);
-        return rc;
-    }
-    rc = path_add_name(volume, new_parent.fd.address, new_name, &inode);
-    if (rc == 0)
-        rc = dir_find(volume, &old_parent, old_name, &entry, &position);
-    if (rc == 0)
-        rc = dir_drop(volume, old_parent.fd.address, position);
-    if (inode_unlock(volume, &inode) != 0 && rc == 0)
-        rc = -EIO;
-    vmfs_end(volume);
-    return rc != 0 ? rc : vmfs_flush(volume);
-}
-
 uint64_t vmfs_file_length(const struct vmfs_file *file)
 {
     return file->inode.fd.length;

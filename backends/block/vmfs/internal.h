@@ -218,6 +218,11 @@ int lock_acquire(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_l
                  bool brief);
 /* Gives back a lock on disk; what it guards has been written before. Fills in `lock`. */
 int lock_release(struct vmfs_volume *volume, struct vmfs_lock *lock);
+/*
+ * Waits a short while until nobody else alive holds the lock exclusively; -EBUSY. Where no other
+ * host looks on, there is nothing to wait for: our transaction keeps everybody out.
+ */
+int lock_wait(struct vmfs_volume *volume, const struct vmfs_lock *lock);
 /* Fills in `lock` (as just read) as ours; -EBUSY when somebody alive holds it. Does not write. */
 int lock_take(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock_mode mode);
 /* Removes us from `lock`. Does not write. */
@@ -380,6 +385,10 @@ int dir_drop(struct vmfs_volume *volume, uint32_t dir_address, uint64_t position
 /* Gives a fresh directory's descriptor its first contents. */
 int dir_fill(struct vmfs_file *dir, const struct vmfs_inode *parent);
 int dir_is_empty(struct vmfs_volume *volume, const struct vmfs_inode *dir);
+/* Where ".." leads, and making it lead elsewhere; the caller writes the descriptor. */
+int dir_find_parent(struct vmfs_volume *volume, const struct vmfs_inode *dir,
+                    struct vmfs_entry *out);
+int dir_set_parent(struct vmfs_file *dir, const struct vmfs_inode *parent);
 
 int dir5_each(struct vmfs_volume *volume, const struct vmfs_inode *dir, struct dir_visit visit);
 int dir5_add(struct vmfs_file *dir, const struct vmfs_entry *entry);

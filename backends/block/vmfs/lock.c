@@ -202,3 +202,25 @@ int lock_release(struct vmfs_volume *volume, struct vmfs_lock *lock)
         *lock = released;
     return rc;
 }
+
+/* How long a directory may be locked that somebody adds a name to. */
+#define WAIT_NAPS 200u
+
+int lock_wait(struct vmfs_volume *volume, const struct vmfs_lock *lock)
+{
+    struct vmfs_lock found;
+
+    for (unsigned naps = 0; volume->shared && naps < WAIT_NAPS; naps++) {
+        int rc = lock_read(volume, lock, &found);
+
+        if (rc == 0 && (found.mode != VMFS_LOCK_EXCLUSIVE ||
+                        holder_is_us(volume, found.slot_address, found.slot_generation)))
+            return 0;
+        if (rc == 0)
+            rc = slot_judge(volume, found.slot_address, found.slot_generation);
+        if (rc == SLOT_DEAD || rc < 0)
+            return rc == SLOT_DEAD ? 0 : rc;
+        nap();
+    }
+    return volume->shared ? busy(volume, &found, found.slot_address) : 0;
+}

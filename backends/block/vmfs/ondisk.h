@@ -421,6 +421,9 @@ struct vmfs6_dirent {
     uint64_t zero;
 } VMFS_PACKED;
 static_assert(sizeof(struct vmfs6_dirent) == 0x120, "layout on disk");
+static_assert(offsetof(struct vmfs6_dirent, fd_address) ==
+                  offsetof(struct vmfs5_dirent, fd_address),
+              "layout on disk");
 
 struct vmfs6_dir_header {
     uint32_t version;

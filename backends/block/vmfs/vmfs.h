@@ -189,8 +189,8 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path);
 int vmfs_remove(struct vmfs_volume *volume, const char *path);
 
 /*
- * Gives a file or link another name, or a directory one in the same directory (-EXDEV elsewhere).
- * A crash between may leave both names; vmfs_check() drops one.
+ * Gives a file, link or directory another name, maybe in another directory. -EINVAL for a directory
+ * into itself. A crash between may leave both names; vmfs_check() drops one.
  */
 int vmfs_rename(struct vmfs_volume *volume, const char *from, const char *to);
 

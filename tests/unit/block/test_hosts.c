@@ -14,7 +14,7 @@
  */
 #include "hosts_array.h"
 
-#include "block/vmfs/vmfs.h"
+#include "block/vmfs/internal.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -363,6 +363,45 @@ static void test_slot_changes_while_opening(void **state)
     array_free(array);
 }
 
+/* ---- directories that two hosts move ---- */
+
+static struct vmfs_volume *open_as_host(struct bdev *dev, uint8_t number)
+{
+    const struct vmfs_host as = {.uuid = {number}};
+    struct vmfs_volume *volume;
+    char error[VMFS_ERROR_MAX] = "";
+
+    if (vmfs_open_as(&dev, 1, VMFS_OPEN_WRITE, &as, &volume, error) != 0)
+        fail_msg("%s", error);
+    return volume;
+}
+
+/* Under what another host moves nothing moves meanwhile: else each could end in the other. */
+static void test_moves_do_not_cross(void **state)
+{
+    struct array *array = make_array(16000);
+    struct vmfs_volume *one = open_as_host(array_bdev(array), 1);
+    struct vmfs_volume *two = open_as_host(array_bdev(array), 2);
+    struct vmfs_check check = {0};
+    struct vmfs_inode moving;
+
+    (void)state;
+    assert_int_equal(vmfs_mkdir(one, "a"), 0);
+    assert_int_equal(vmfs_mkdir(one, "b"), 0);
+    assert_int_equal(vmfs_mkdir(two, "b/c"), 0);
+    assert_int_equal(path_resolve(one, "b", &moving), 0);
+    assert_int_equal(inode_lock(one, &moving, VMFS_LOCK_EXCLUSIVE), 0);
+    assert_int_equal(vmfs_rename(two, "a", "b/c/a"), -EBUSY);
+    assert_int_equal(inode_unlock(one, &moving), 0);
+    assert_int_equal(vmfs_rename(two, "a", "b/c/a"), 0);
+    assert_int_equal(vmfs_rename(one, "b", "b/c/a/b"), -EINVAL);
+    assert_int_equal(vmfs_check(one, &check), 0);
+    assert_int_equal(check.findings, 0);
+    vmfs_close(two);
+    vmfs_close(one);
+    array_free(array);
+}
+
 /* ---- a free lock ---- */
 
 static int by_value(const void *a, const void *b)
@@ -418,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_free_lock_is_quick),
         cmocka_unit_test(test_late_waker_is_fenced),
         cmocka_unit_test(test_slot_changes_while_opening),
+        cmocka_unit_test(test_moves_do_not_cross),
         cmocka_unit_test(test_storm),
     };
 

@@ -123,6 +123,23 @@ static void live_growing(struct memory_bdev *memory, struct vmfs_volume *volume,
     assert_int_equal(vmfs_set_label(volume, "other"), 0);
 }
 
+/* A directory that moves, with a file in it. */
+static void live_moving(struct memory_bdev *memory, struct vmfs_volume *volume)
+{
+    struct vmfs_file *file;
+
+    assert_int_equal(vmfs_mkdir(volume, "d/from"), 0);
+    assert_int_equal(vmfs_mkdir(volume, "e"), 0);
+    assert_int_equal(vmfs_file_create(volume, "d/from/x", 900, VMFS_THIN, NULL, NULL, &file), 0);
+    write_and_claim(memory, volume, file, "d/from/x", 0, 900, 30);
+    end_claims(memory, "d/from/x");
+    vmfs_file_close(file);
+    assert_int_equal(vmfs_rename(volume, "d/from", "e/to"), 0);
+    assert_int_equal(vmfs_file_open(volume, "e/to/x", VMFS_SHARE_EXCLUSIVE, &file), 0);
+    write_and_claim(memory, volume, file, "e/to/x", 0, 900, 31);
+    vmfs_file_close(file);
+}
+
 /* The recorded run: everything a datastore's life has, small. */
 static void live(struct memory_bdev *memory, unsigned version)
 {
@@ -157,6 +174,7 @@ static void live(struct memory_bdev *memory, unsigned version)
     assert_int_equal(vmfs_rename(volume, "d/small", "renamed"), 0);
     assert_int_equal(vmfs_mkdir(volume, "d/sub"), 0);
     assert_int_equal(vmfs_remove(volume, "d/sub"), 0);
+    live_moving(memory, volume);
     live_growing(memory, volume, version);
     vmfs_close(volume);
 }

@@ -2,9 +2,7 @@
 /* The vmfs library: what it makes, what it refuses, and devices that fail under it. */
 #include "memory_bdev.h"
 
-#include "block/vmfs/addr.h"
-#include "block/vmfs/ondisk.h"
-#include "block/vmfs/vmfs.h"
+#include "block/vmfs/internal.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -356,7 +354,6 @@ static void test_links_and_label(void **state)
     assert_int_equal(vmfs_stat(volume, "folder", &stat), 0);
     assert_int_equal(stat.type, VMFS_TYPE_DIRECTORY);
     assert_int_equal(vmfs_mkdir(volume, "folder/sub"), 0);
-    assert_int_equal(vmfs_rename(volume, "folder/sub", "sub"), -EXDEV);
     assert_int_equal(vmfs_rename(volume, ".fbb.sf", "mine"), -EPERM);
     assert_int_equal(vmfs_set_label(volume, "another name"), 0);
     assert_int_equal(vmfs_remove(volume, "moved"), 0);
@@ -365,6 +362,87 @@ static void test_links_and_label(void **state)
     assert_int_equal(try_open(memory, 0, &volume), 0);
     assert_int_equal(vmfs_get_info(volume, &info), 0);
     assert_string_equal(info.label, "another name");
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
+static uint32_t address_of(struct vmfs_volume *volume, const char *path)
+{
+    struct vmfs_stat stat;
+
+    assert_int_equal(vmfs_stat(volume, path, &stat), 0);
+    return stat.address;
+}
+
+/* Down, up and across, with what lies in them; never into themselves. */
+static void test_move_directories(void **state)
+{
+    struct memory_bdev *memory = make(290 * MIB, 0);
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+    struct vmfs_inode dir;
+    struct vmfs_entry up;
+
+    (void)state;
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    assert_int_equal(vmfs_mkdir(volume, "a"), 0);
+    assert_int_equal(vmfs_mkdir(volume, "a/b"), 0);
+    assert_int_equal(vmfs_mkdir(volume, "a/b/c"), 0);
+    assert_int_equal(vmfs_mkdir(volume, "z"), 0);
+    assert_int_equal(vmfs_file_create(volume, "a/b/c/disk", 5000, VMFS_THIN, NULL, NULL, &file), 0);
+    vmfs_file_close(file);
+    assert_int_equal(vmfs_rename(volume, "a", "a/b/c/a"), -EINVAL);
+    assert_int_equal(vmfs_rename(volume, "a", "a/inside"), -EINVAL);
+    assert_int_equal(vmfs_rename(volume, "a/b", "a/b/c/d"), -EINVAL);
+    assert_int_equal(vmfs_rename(volume, "a/b", "z"), -EEXIST);
+    assert_clean(volume);
+    assert_int_equal(vmfs_rename(volume, "a/b", "z/moved"), 0);
+    assert_int_equal(vmfs_rename(volume, "a", "z/moved/c/a"), 0);
+    assert_int_equal(vmfs_rename(volume, "z", "z/moved/c/a/z"), -EINVAL);
+    assert_int_equal(path_resolve(volume, "z/moved", &dir), 0);
+    assert_int_equal(dir_find_parent(volume, &dir, &up), 0);
+    assert_int_equal(up.fd_address, address_of(volume, "z"));
+    assert_clean(volume);
+    vmfs_close(volume);
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    assert_int_equal(address_of(volume, "z/moved/c/disk") != 0, true);
+    assert_int_equal(vmfs_rename(volume, "z/moved/c/a", "a"), 0);
+    assert_int_equal(vmfs_rename(volume, "z/moved/c/disk", "a/disk"), 0);
+    assert_int_equal(vmfs_rename(volume, "z/moved/c", "c"), 0);
+    assert_int_equal(vmfs_remove(volume, "z/moved"), 0);
+    assert_int_equal(vmfs_remove(volume, "z"), 0);
+    assert_int_equal(vmfs_remove(volume, "a/disk"), 0);
+    assert_int_equal(vmfs_remove(volume, "a"), 0);
+    assert_clean(volume);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
+/* A ".." that leads elsewhere and a wrong count of links are found and mended. */
+static void test_mend_directories(void **state)
+{
+    struct memory_bdev *memory = make(290 * MIB, 0);
+    struct vmfs_check repair = {.repair = true};
+    struct vmfs_volume *volume;
+    struct vmfs_file dir = {0};
+    struct vmfs_inode wrong;
+
+    (void)state;
+    assert_int_equal(try_open(memory, VMFS_OPEN_WRITE, &volume), 0);
+    assert_int_equal(vmfs_mkdir(volume, "a"), 0);
+    assert_int_equal(vmfs_mkdir(volume, "a/b"), 0);
+    assert_int_equal(path_resolve(volume, "a/b", &wrong), 0);
+    assert_int_equal(path_resolve(volume, "a", &dir.inode), 0);
+    dir.volume = volume;
+    assert_int_equal(dir_set_parent(&dir, &wrong), 0);
+    dir.inode.fd.link_count = 7;
+    assert_int_equal(inode_write(volume, &dir.inode), 0);
+    map_cache_free(&dir.cache);
+    assert_int_equal(vmfs_rename(volume, "a/b", "b"), 0);
+    assert_int_equal(vmfs_check(volume, &repair), 0);
+    assert_int_equal(repair.findings, 2);
+    assert_int_equal(repair.repaired, 2);
+    assert_clean(volume);
     vmfs_close(volume);
     memory_bdev_free(memory);
 }
@@ -539,15 +617,24 @@ int main(void)
         cmocka_unit_test(test_foreign_host),
         cmocka_unit_test(test_grow_and_cut),
         cmocka_unit_test(test_links_and_label),
+        cmocka_unit_test(test_move_directories),
+        cmocka_unit_test(test_mend_directories),
         cmocka_unit_test(test_discard),
     };
     const struct CMUnitTest six[] = {
-        cmocka_unit_test(test_block_sizes),     cmocka_unit_test(test_locks),
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_full),
-        cmocka_unit_test(test_double_indirect), cmocka_unit_test(test_damage6),
-        cmocka_unit_test(test_failing_device),  cmocka_unit_test(test_foreign_host),
-        cmocka_unit_test(test_grow_and_cut),    cmocka_unit_test(test_links_and_label),
+        cmocka_unit_test(test_block_sizes),
+        cmocka_unit_test(test_locks),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_double_indirect),
+        cmocka_unit_test(test_damage6),
+        cmocka_unit_test(test_failing_device),
+        cmocka_unit_test(test_foreign_host),
+        cmocka_unit_test(test_grow_and_cut),
+        cmocka_unit_test(test_links_and_label),
         cmocka_unit_test(test_discard),
+        cmocka_unit_test(test_move_directories),
+        cmocka_unit_test(test_mend_directories),
     };
     int failed = cmocka_run_group_tests_name("VMFS-5", five, version5, NULL);
 
