@@ -33,32 +33,44 @@ struct domain *pv_page_owner_for(domid_t id, int *err)
     return d;
 }
 
+/* A word of a frame that is no L1 table: an entry of a higher table, or, not a page table (yet),
+ * plain memory that is written with the same call. */
+static int update_other(struct page_info *pg, unsigned int index, uint64_t val,
+                        struct domain *owner, bool keep_ad)
+{
+    uint64_t type = pg->type & (PGT_TYPE | PGT_VALIDATED);
+    int rc = -EINVAL;
+
+    if (type >= (PGT_L1 | PGT_VALIDATED) && type <= (PGT_L4 | PGT_VALIDATED) &&
+        fast_type_get(pg, type & PGT_TYPE) == 0) {
+        rc = pt_update(current, pg, index, val, owner, keep_ad);
+        fast_type_put(pg);
+    } else if (page_type_get(pg, PGT_WRITABLE, false) == 0) {
+        ((uint64_t *)page_to_virt(pg))[index] = val;
+        page_type_put(pg, false);
+        rc = 0;
+    }
+    return rc;
+}
+
 static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner,
                            struct domain *owner, bool keep_ad)
 {
+    unsigned int index = (ptr & (PAGE_SIZE - 1)) >> 3;
     mfn_t mfn = paddr_to_mfn(ptr);
+    int rc;
+
     if (unlikely(!mfn_valid(mfn)))
         return -EINVAL;
     struct page_info *pt = mfn_to_page(mfn);
     if (unlikely(!fast_page_get(pt, pt_owner)))
         return -EINVAL;
-    uint64_t type = pt->type & (PGT_TYPE | PGT_VALIDATED);
-    int rc = -EINVAL;
-    if (likely(type >= (PGT_L1 | PGT_VALIDATED) && type <= (PGT_L4 | PGT_VALIDATED)) &&
-        likely(fast_type_get(pt, type & PGT_TYPE) == 0)) {
-        unsigned int index = (ptr & (PAGE_SIZE - 1)) >> 3;
-
-        if (likely(type == (PGT_L1 | PGT_VALIDATED)))
-            rc = l1_update(page_owner(pt), (uint64_t *)page_to_virt(pt) + index, val, owner,
-                           keep_ad);
-        else
-            rc = pt_update(current, pt, index, val, owner, keep_ad);
+    if (likely((pt->type & (PGT_TYPE | PGT_VALIDATED)) == (PGT_L1 | PGT_VALIDATED)) &&
+        likely(fast_type_get(pt, PGT_L1) == 0)) {
+        rc = l1_update(pt_owner, (uint64_t *)page_to_virt(pt) + index, val, owner, keep_ad);
         fast_type_put(pt);
-    } else if (page_type_get(pt, PGT_WRITABLE, false) == 0) {
-        /* Not a page table (yet): plain memory, written with the same call. */
-        *(uint64_t *)((char *)page_to_virt(pt) + (ptr & (PAGE_SIZE - 1) & ~7ul)) = val;
-        page_type_put(pt, false);
-        rc = 0;
+    } else {
+        rc = update_other(pt, index, val, owner, keep_ad);
     }
     fast_page_put(pt);
     return rc;
