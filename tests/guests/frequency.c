@@ -3,11 +3,12 @@
  * P-states as dom0 and xenpm drive them. The machine has none, but the scratch registers of its
  * second and third serial ports keep what was written to them: uploaded as the control registers
  * of the first two CPUs, they show each state the hypervisor really sets. With one CPU, one of
- * them; without those ports (run.py --serials 0) nothing can be seen.
+ * them; without those ports (run.py --serials 0) nothing can be seen. Under cpufreq=none, which the
+ * word off=1 tells it, all is refused.
  */
 #define __XEN_TOOLS__ 1
 #include "lib/report.h"
-#include "lib/vcpus.h"
+#include "lib/child.h"
 #include "runtime/clock.h"
 #include "runtime/event.h"
 #include "runtime/format.h"
@@ -166,11 +167,29 @@ static bool reaches(uint32_t cpu, unsigned int state)
 
 static unsigned int n_cpus_told; /* CPUs that have P-states */
 
+BEHAVIOUR(off, "with cpufreq=none frequencies are not taken and not told")
+{
+    if (!guest_number("off", 0)) {
+        report_skip("not off");
+        return;
+    }
+    prepare(0);
+    EXPECT(upload(), -XEN_ENOSYS);
+    EXPECT(stats(PMSTAT_get_max_px, 0), -XEN_ENODEV);
+    EXPECT(get_para(0, 1), -XEN_ENODEV);
+    EXPECT(set_governor(0, "powersave"), -XEN_ENODEV);
+    EXPECT(pm_op(XEN_SYSCTL_pm_op_enable_turbo, 0), -XEN_EACCES);
+}
+
 BEHAVIOUR(refusals, "before an upload nothing is known, and nonsense is not taken")
 {
     struct physdev_set_iopl iopl = {.iopl = 1};
     struct xen_processor_performance *perf;
 
+    if (guest_number("off", 0)) {
+        report_skip("off");
+        return;
+    }
     REQUIRE(hypercall2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, arg(&iopl)), 0);
     EXPECT(stats(PMSTAT_get_max_px, 0), -XEN_EINVAL);
     EXPECT(get_para(0, 1), -XEN_EINVAL);
@@ -212,6 +231,10 @@ BEHAVIOUR(refusals, "before an upload nothing is known, and nonsense is not take
 
 BEHAVIOUR(uploaded, "an upload sets a state, and CPUs of one domain share a policy")
 {
+    if (guest_number("off", 0)) {
+        report_skip("off");
+        return;
+    }
     out_byte(registers[0], 0xaa);
     if (in_byte(registers[0]) != 0xaa) {
         report_skip("no serial port at 0x2f8 whose scratch register could stand for one of a CPU");
