@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The logical volume: device headers, physical extents (PEs) and I/O by volume offset. */
-#include "block/vmfs/internal.h"
+#include "block/vmfs/lvm_write.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 struct lvm_device {
     struct bdev *dev;
     uint64_t base; /* of the partition it fills */
+    bool ours;     /* made by this library */
     struct lvm_header header;
     struct lvm_volume volume;
     uint32_t entry_count; /* of the PE table */
@@ -29,6 +30,9 @@ static void find_tables(struct lvm_device *out)
         return;
     /* One entry may cover the whole device. */
     out->entry_count = out->header.pe_count;
+    /* Growing writes the header last: cut off before, it counts too few. */
+    if (out->ours && out->entry_count < lvm_entries_of_pes(LVM_MAJOR_VMFS6, out->volume.pe_count))
+        out->entry_count = lvm_entries_of_pes(LVM_MAJOR_VMFS6, out->volume.pe_count);
     out->tables = out->base + LVM_HEADER_OFFSET + align + (LVM_PE_MAP_OFFSET - LVM_VOLUME_OFFSET);
     if (align > LVM_PE_BITMAP_SIZE)
         out->bitmap_size = align;
@@ -69,6 +73,7 @@ static int read_device(struct vmfs_volume *volume, struct bdev *dev, struct lvm_
         return vmfs_fail(volume, rc, "%s: cannot read the LVM header at 0x%llx", dev->name,
                          (unsigned long long)out->base + LVM_HEADER_OFFSET);
     memcpy(&out->header, sector, sizeof(out->header));
+    out->ours = memcmp(out->header.disk_id.id, LVM_OUR_ID, strlen(LVM_OUR_ID)) == 0;
     rc = check_header(volume, out);
     if (rc != 0)
         return rc;
@@ -106,6 +111,18 @@ int lvm_add_segment(struct vmfs_volume *volume, const struct vmfs_segment *segme
     volume->segments = grown;
     grown[volume->segment_count++] = *segment;
     return 0;
+}
+
+/*
+ * Growing may lengthen the last entry of VMFS-6, which is written before the volume entry: cut off
+ * between, it reaches past the volume's end.
+ */
+static void cut_pe(const struct lvm_device *device, struct lvm_pe *pe, uint64_t expected)
+{
+    uint64_t end = (device->volume.last_pe + 1) * LVM_PE_SIZE;
+
+    if (device->ours && device->header.major == LVM_MAJOR_VMFS6 && pe->length > end - expected)
+        pe->length = end - expected;
 }
 
 static int check_pe(struct vmfs_volume *volume, const struct lvm_device *device, uint32_t index,
@@ -148,6 +165,7 @@ static int read_pes(struct vmfs_volume *volume, const struct lvm_device *device)
             return vmfs_fail(volume, rc, "%s: cannot read PE table %llu", device->dev->name,
                              (unsigned long long)map);
         memcpy(&pe, piece + slot % 16 * LVM_PE_STRIDE, sizeof(pe));
+        cut_pe(device, &pe, expected);
         rc = check_pe(volume, device, i, &pe, expected);
         if (rc != 0)
             return rc;
@@ -224,7 +242,7 @@ int lvm_assemble(struct vmfs_volume *volume, struct bdev *const *devices, unsign
         rc = read_pes(volume, &set[i]);
     }
     volume->device_count = count;
-    volume->ours = memcmp(set[0].header.disk_id.id, LVM_OUR_ID, strlen(LVM_OUR_ID)) == 0;
+    volume->ours = set[0].ours;
     volume->size = (set[count - 1].volume.last_pe + 1) * LVM_PE_SIZE;
     memcpy(&volume->super.volume_uuid, &set[0].volume.uuid, sizeof(struct vmfs_uuid));
     free(set);

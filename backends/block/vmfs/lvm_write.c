@@ -28,9 +28,14 @@ static uint32_t pes_per_entry(const struct lvm_extent *extent)
     return extent->major == LVM_MAJOR_VMFS6 ? PES_PER_ENTRY6 : 1;
 }
 
+uint32_t lvm_entries_of_pes(uint32_t major, uint32_t pes)
+{
+    return major == LVM_MAJOR_VMFS6 ? (pes + PES_PER_ENTRY6 - 1) / PES_PER_ENTRY6 : pes;
+}
+
 static uint32_t entry_count(const struct lvm_extent *extent)
 {
-    return (extent->pe_count + pes_per_entry(extent) - 1) / pes_per_entry(extent);
+    return lvm_entries_of_pes(extent->major, extent->pe_count);
 }
 
 uint64_t lvm_pes_of_room(uint32_t major, uint64_t room)

@@ -22,7 +22,12 @@ struct lvm_extent {
 
 /* PEs that fit `room` bytes of a device; at most what LVM's tables can name. */
 uint64_t lvm_pes_of_room(uint32_t major, uint64_t room);
-/* PE bitmap and table: they grow only at their end, so an older volume entry stays true. */
+/* Entries of the PE table that name so many PEs. */
+uint32_t lvm_entries_of_pes(uint32_t major, uint32_t pes);
+/*
+ * PE bitmap and table: they grow only at their end, so an older volume entry stays true; of VMFS-6
+ * the last entry may grow too, which the older one then cuts.
+ */
 int lvm_write_pes(const struct lvm_extent *extent);
 /* The volume entry: one sector, the step that makes a change count. */
 int lvm_write_volume(const struct lvm_extent *extent);

@@ -177,6 +177,7 @@ static void use_file(struct vmfs_volume *volume, const char *path)
     vmfs_file_read(file, 2000 * MIB - 5, buffer, sizeof(buffer));
     vmfs_file_map(file, 1999 * MIB, 5 * MIB, &extent);
     vmfs_file_write(file, 7 * MIB, buffer, sizeof(buffer));
+    vmfs_file_extend(file, 4000000 * MIB, VMFS_THIN, NULL, NULL);
     vmfs_file_truncate(file, 1999 * MIB + 7);
     vmfs_file_extend(file, 2002 * MIB, VMFS_THIN, NULL, NULL);
     vmfs_file_close(file);
@@ -196,6 +197,10 @@ static void use(struct vmfs_volume *volume)
     if (vmfs_file_create(volume, "d/new", 5000, VMFS_THIN, NULL, NULL, &file) == 0)
         vmfs_file_close(file);
     vmfs_rename(volume, "d/small-3", "d/other");
+    vmfs_mkdir(volume, "e");
+    vmfs_rename(volume, "d", "e/d");
+    vmfs_rename(volume, "e/d", "d");
+    vmfs_grow(volume);
     vmfs_remove(volume, "d/small-4");
     vmfs_check(volume, &check);
     vmfs_remove(volume, "d/thin");

@@ -303,16 +303,24 @@ static void cut_everywhere(struct memory_bdev *memory, uint32_t seed, bool whole
         }
     }
 }
-static struct memory_bdev *make(unsigned version)
+
+static struct memory_bdev *make_larger(unsigned version, uint64_t size, uint64_t device)
 {
-    struct memory_bdev *memory = memory_bdev_new(280 * MIB);
+    struct memory_bdev *memory = memory_bdev_new(device);
     const struct vmfs_mkfs options = {.label = "cut", .version = version};
     char error[VMFS_ERROR_MAX] = "";
 
-    memset(memory->bytes, 0xA5, memory->dev.size);
+    memset(memory->bytes, 0xA5, size);
+    memory->dev.size = size;
     if (vmfs_mkfs(&memory->dev, &options, error) != 0)
         fail_msg("mkfs: %s", error);
+    memory->dev.size = device;
     return memory;
+}
+
+static struct memory_bdev *make(unsigned version)
+{
+    return make_larger(version, 280 * MIB, 280 * MIB);
 }
 
 /* ---- random runs ---- */
@@ -623,8 +631,55 @@ static void test_cut_extension(void **state)
     memory_bdev_rollback(memory);
     print_message("%u writes and flushes\n", memory->log_count);
     for (unsigned cut = 0; cut <= memory->log_count; cut++) {
-        if (cut % 100 == 0 || (cut > 8 && memory->log[cut - 8].length == 0))
+        if (cut % 500 == 0 || (cut > 8 && memory->log[cut - 8].length == 0))
             cut_once(memory, cut, &random);
+    }
+    memory_bdev_free(memory);
+}
+
+/* The size of the volume once what a cut left of its growth has been mended and grown again. */
+static uint64_t grow_again(struct memory_bdev *memory)
+{
+    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_check check = {.report = print_finding};
+    struct vmfs_info info;
+
+    assert_int_equal(vmfs_grow(volume), 0);
+    assert_int_equal(vmfs_get_info(volume, &info), 0);
+    assert_int_equal(vmfs_check(volume, &check), 0);
+    assert_int_equal(check.findings, 0);
+    vmfs_close(volume);
+    return info.size;
+}
+
+/* A volume grows onto what its device has gained; wherever that is cut, it can go on. */
+static void test_cut_growth(void **state)
+{
+    struct memory_bdev *memory = make_larger(*(unsigned *)*state, 300 * MIB, 600 * MIB);
+    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_file *file;
+    uint32_t random = 11;
+
+    claim_count = 0;
+    assert_int_equal(vmfs_file_create(volume, "f", 9 * MIB, VMFS_THIN, NULL, NULL, &file), 0);
+    write_and_claim(memory, volume, file, "f", 7 * MIB, 512, 1);
+    vmfs_file_close(file);
+    memory_bdev_mark(memory);
+    memory_bdev_record(memory);
+    assert_int_equal(vmfs_grow(volume), 0);
+    memory->recording = false;
+    vmfs_close(volume);
+    memory_bdev_rollback(memory);
+    print_message("%u writes and flushes\n", memory->log_count);
+    for (unsigned cut = 0; cut <= memory->log_count; cut++) {
+        if (cut % 3 == 0)
+            cut_once(memory, cut, &random);
+        memory_bdev_mark(memory);
+        for (unsigned i = 0; i < cut; i++)
+            apply(memory, &memory->log[i]);
+        survive(memory, cut, false);
+        assert_int_equal(grow_again(memory), 512 * MIB);
+        memory_bdev_rollback(memory);
     }
     memory_bdev_free(memory);
 }
@@ -637,6 +692,8 @@ int main(void)
         cmocka_unit_test_prestate(test_every_cut, &versions[1]),
         cmocka_unit_test_prestate(test_torn_growth, &versions[0]),
         cmocka_unit_test_prestate(test_torn_growth, &versions[1]),
+        cmocka_unit_test_prestate(test_cut_growth, &versions[0]),
+        cmocka_unit_test_prestate(test_cut_growth, &versions[1]),
         cmocka_unit_test_prestate(test_cut_extension, &versions[0]),
         cmocka_unit_test_prestate(test_cut_extension, &versions[1]),
         cmocka_unit_test_prestate(test_random_runs, &versions[0]),
