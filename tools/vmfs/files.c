@@ -30,9 +30,11 @@ int command_mkfs(const struct options *options, const char *device)
     rc = bdev_file_open(device, false, &dev);
     if (rc != 0)
         return complain("cannot open %s: %s", device, strerror(-rc));
-    rc = vmfs_mkfs(dev, &mkfs, error);
+    rc = require_vacant(options, dev);
+    if (rc == 0 && vmfs_mkfs(dev, &mkfs, error) != 0)
+        rc = complain("%s", error);
     bdev_close(dev);
-    return rc == 0 ? 0 : complain("%s", error);
+    return rc;
 }
 
 static const char *type_word(uint32_t type)

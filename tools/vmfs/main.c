@@ -20,7 +20,8 @@ static const char usage[] =
     "        -b, --blocksize SIZE       1m (default), 2m, 4m or 8m\n"
     "        --subblocksize SIZE        8k (default), or 64k as VMFS-3 had\n"
     "  -P, --queryfs TARGET             show size, space and version\n"
-    "  -Z, --spanfs DEVICE TARGET       make DEVICE another extent, destroying what it holds\n"
+    "  -Z, --spanfs DEVICE TARGET       make DEVICE another extent\n"
+    "        --force                    with -C and -Z: destroy what DEVICE holds\n"
     "  -G, --growfs TARGET              use what the volume's last device has gained\n"
     "  -y, --reclaimBlocks TARGET       tell the devices which blocks are free (discard)\n"
     "  check [--repair] TARGET          compare files with the allocation bitmaps\n"
@@ -58,6 +59,7 @@ enum long_only {
     OPT_JSON,
     OPT_RAW,
     OPT_REPAIR,
+    OPT_FORCE,
     OPT_HELP,
     OPT_ADOPT
 };
@@ -90,6 +92,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"raw", no_argument, NULL, OPT_RAW},
     {"repair", no_argument, NULL, OPT_REPAIR},
+    {"force", no_argument, NULL, OPT_FORCE},
     {"adopt", no_argument, NULL, OPT_ADOPT},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
@@ -128,6 +131,9 @@ static int take_option(int letter, struct options *options, struct action *actio
         return 0;
     case OPT_REPAIR:
         options->repair = true;
+        return 0;
+    case OPT_FORCE:
+        options->force = true;
         return 0;
     case 'S':
         options->label = optarg;

@@ -26,6 +26,7 @@ struct options {
     bool repair;
     bool raw; /* the source of an import is raw, whatever its first bytes say */
     bool json;
+    bool force; /* what a device holds may be destroyed */
 };
 
 /* Prints "vmfstool: ..." to standard error and returns 1, the exit status. */
@@ -62,6 +63,12 @@ struct findings {
     unsigned count;
 };
 void findings_print(void *findings, const char *finding);
+
+/*
+ * Before all of `dev` is overwritten: complains, and returns 1, when libblkid finds a file system,
+ * a volume or a partition table there and --force was not given.
+ */
+int require_vacant(const struct options *options, const struct bdev *dev);
 
 /* Parses "10g", "512m", "4096": bytes. False when it is none. */
 bool parse_size(const char *text, uint64_t *out);

@@ -64,6 +64,8 @@ int command_span(const struct options *options, const char *device, const char *
         return complain("cannot open %s: %s", device, strerror(-rc));
     rc = require_no_volume(dev);
     if (rc == 0)
+        rc = require_vacant(options, dev);
+    if (rc == 0)
         rc = grow(options, target, dev);
     bdev_close(dev);
     return rc;
