@@ -9,6 +9,7 @@
 #define __XEN_TOOLS__ 1
 #include "lib/report.h"
 #include "lib/child.h"
+#include "lib/sleep.h"
 #include "runtime/clock.h"
 #include "runtime/event.h"
 #include "runtime/format.h"
@@ -320,32 +321,13 @@ BEHAVIOUR(fixed, "governors that do not look at load set their state, within the
     }
 }
 
-static void woken(uint32_t port, void *data)
-{
-    (void)port;
-    (void)data;
-}
-
-static void sleep_for(uint64_t ns)
-{
-    struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = clock_now() + ns};
-
-    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, arg(&timer));
-    event_wait();
-}
-
 BEHAVIOUR(ondemand, "under load a CPU runs in its fastest state, and idle in its slowest")
 {
     unsigned int tries = 0;
-    long port;
 
     if (nothing_to_see())
         return;
-    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, 0, 0);
-    port = event_bind_virq(VIRQ_TIMER, 0);
-    REQUIRE(port > 0, true);
-    event_disable();
-    event_set_handler((uint32_t)port, woken, 0);
+    REQUIRE(sleep_prepare(), true);
     EXPECT(set_governor(0, "ondemand"), 0);
     EXPECT(set_para(0, SAMPLING_RATE, 1), -XEN_EINVAL);
     EXPECT(set_para(0, UP_THRESHOLD, 10), -XEN_EINVAL);
@@ -361,8 +343,7 @@ BEHAVIOUR(ondemand, "under load a CPU runs in its fastest state, and idle in its
             sleep_for(50 * MS);
         EXPECT_TRUE(tries < 200);
     }
-    event_set_handler((uint32_t)port, 0, 0);
-    EXPECT(event_close((uint32_t)port), 0);
+    EXPECT(sleep_end(), 0);
 }
 
 BEHAVIOUR(counted, "transitions and times in each state are told")

@@ -5,6 +5,7 @@
  */
 #define __XEN_TOOLS__ 1
 #include "lib/report.h"
+#include "lib/sleep.h"
 #include "runtime/clock.h"
 #include "runtime/event.h"
 #include "runtime/format.h"
@@ -14,7 +15,6 @@
 #include <xen/errno.h>
 #include <xen/platform.h>
 #include <xen/sysctl.h>
-#include <xen/vcpu.h>
 
 #define MS            1000000UL
 #define STATES        32
@@ -69,30 +69,11 @@ static long stats(uint32_t type, uint32_t cpu, uint32_t room)
     return sysctl(XEN_SYSCTL_get_pmstat);
 }
 
-static void woken(uint32_t port, void *data)
-{
-    (void)port;
-    (void)data;
-}
-
-static void sleep_for(uint64_t ns)
-{
-    struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = clock_now() + ns};
-
-    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, arg(&timer));
-    event_wait();
-}
-
 BEHAVIOUR(counted, "how often and how long a CPU slept is told for each state")
 {
-    long port;
     uint64_t slept = 0, times = 0;
 
-    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, 0, 0);
-    port = event_bind_virq(VIRQ_TIMER, 0);
-    REQUIRE(port > 0, true);
-    event_disable();
-    event_set_handler((uint32_t)port, woken, 0);
+    REQUIRE(sleep_prepare(), true);
     REQUIRE(stats(PMSTAT_get_max_cx, 0, 0), 0);
     unsigned int n = sys.u.get_pmstat.u.getcx.nr;
 
@@ -119,8 +100,7 @@ BEHAVIOUR(counted, "how often and how long a CPU slept is told for each state")
     EXPECT(residencies[1], 0x55);
     EXPECT(stats(PMSTAT_get_cxstat, 1000, n), -XEN_EINVAL);
     EXPECT(stats(PMSTAT_get_max_px, 0, 0), -XEN_EINVAL); /* nothing was uploaded */
-    event_set_handler((uint32_t)port, 0, 0);
-    EXPECT(event_close((uint32_t)port), 0);
+    EXPECT(sleep_end(), 0);
 }
 
 BEHAVIOUR(uploaded, "uploads are checked, and what cannot be slept in is left out")
