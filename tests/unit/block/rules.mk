@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Unit tests of the block backend and its libraries.
 BLOCK_TEST_VMFS := $(VMFS_SRC) backends/block/bdev.c tests/unit/block/memory_bdev.c
-$(eval $(call unit_test,vmfs_power_cut,tests/unit/block/test_power_cut.c $(BLOCK_TEST_VMFS),))
+$(eval $(call unit_test,vmfs_power_cut,tests/unit/block/test_power_cut.c tests/unit/block/power_cut.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_size,tests/unit/block/test_vmfs_size.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs,tests/unit/block/test_vmfs.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,bdev,tests/unit/block/test_bdev.c $(BLOCK_TEST_VMFS),))
@@ -15,7 +15,8 @@ $(eval $(call unit_test,vmdk_power_cut,tests/unit/block/test_vmdk_cut.c tests/un
 
 .PHONY: seeds
 ## seeds: power cuts, 32 hosts on one volume and killed backends, SEEDS=1000 seeds of each (about two hours)
-seeds: $(B)/unit/vmfs_power_cut $(B)/unit/vmfs_hosts $(B)/unit/block_kill
+seeds: $(B)/unit/vmfs_power_cut $(B)/unit/vmdk_power_cut $(B)/unit/vmfs_hosts $(B)/unit/block_kill
 	SEEDS=$(or $(SEEDS),1000) $(B)/unit/vmfs_power_cut
+	SEEDS=$(or $(SEEDS),1000) $(B)/unit/vmdk_power_cut
 	HOSTS_SEEDS=$(or $(SEEDS),1000) HOSTS_ROUNDS=100 $(B)/unit/vmfs_hosts
 	KILL_SEEDS=$(or $(SEEDS),1000) $(B)/unit/block_kill

@@ -9,7 +9,7 @@
  * SEEDS=1000 in the environment adds so many random runs for each format, each cut at 24 points
  * (an hour; the fixed run of CI takes some 20 s of CPU time).
  */
-#include "memory_bdev.h"
+#include "power_cut.h"
 
 #include "block/vmfs/internal.h"
 
@@ -20,84 +20,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define MIB        (1ull << 20)
-#define MAX_CLAIMS 64
-#define TORN_RUNS  1
-
-/* What must be readable once the log had this many entries. */
-struct claim {
-    unsigned since, until; /* log positions; until 0 = for good */
-    char path[32];
-    uint64_t offset;
-    size_t length;
-    uint32_t seed;
-};
-
-static struct claim claims[MAX_CLAIMS];
-static unsigned claim_count;
-
-static uint32_t next_random(uint32_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state;
-}
-
-static void fill(uint8_t *buffer, size_t length, uint32_t seed)
-{
-    uint32_t state = seed * 2654435761u + 1;
-
-    for (size_t i = 0; i < length; i++)
-        buffer[i] = (uint8_t)next_random(&state);
-}
-
-static struct vmfs_volume *open_volume(struct memory_bdev *memory)
-{
-    struct bdev *dev = &memory->dev;
-    char error[VMFS_ERROR_MAX] = "";
-    struct vmfs_volume *volume;
-    int rc = vmfs_open(&dev, 1, VMFS_OPEN_WRITE, &volume, error);
-
-    if (rc != 0)
-        fail_msg("volume does not open: %s", error);
-    return volume;
-}
-
-static void write_and_claim(struct memory_bdev *memory, struct vmfs_volume *volume,
-                            struct vmfs_file *file, const char *path, uint64_t offset,
-                            size_t length, uint32_t seed)
-{
-    struct claim *claim = &claims[claim_count++];
-    uint8_t *buffer = malloc(length);
-
-    fill(buffer, length, seed);
-    assert_int_equal(vmfs_file_write(file, offset, buffer, length), 0);
-    assert_int_equal(vmfs_flush(volume), 0);
-    free(buffer);
-    *claim = (struct claim){
-        .since = memory->log_count, .offset = offset, .length = length, .seed = seed};
-    strcpy(claim->path, path);
-}
-
-/* Claims on a path end where work that removes or renames it begins. */
-static void end_claims(struct memory_bdev *memory, const char *path)
-{
-    for (unsigned i = 0; i < claim_count; i++) {
-        if (strcmp(claims[i].path, path) == 0 && claims[i].until == 0)
-            claims[i].until = memory->log_count;
-    }
-}
-
-/* Claims on what lies behind a new end of the file go too. */
-static void end_claims_behind(struct memory_bdev *memory, const char *path, uint64_t length)
-{
-    for (unsigned i = 0; i < claim_count; i++) {
-        if (strcmp(claims[i].path, path) == 0 && claims[i].until == 0 &&
-            claims[i].offset + claims[i].length > length)
-            claims[i].until = memory->log_count;
-    }
-}
+#define TORN_RUNS 1
 
 /* A file that outgrows its mappings and is cut again. */
 static void live_growing(struct memory_bdev *memory, struct vmfs_volume *volume, unsigned version)
@@ -106,18 +29,18 @@ static void live_growing(struct memory_bdev *memory, struct vmfs_volume *volume,
     struct vmfs_file *file;
 
     assert_int_equal(vmfs_file_create(volume, "d/grow", 700, VMFS_THIN, NULL, NULL, &file), 0);
-    write_and_claim(memory, volume, file, "d/grow", 10, 690, 20);
+    claim_write(memory, volume, file, "d/grow", 10, 690, 20);
     assert_int_equal(vmfs_file_truncate(file, 200 * MIB), 0); /* a file block */
-    write_and_claim(memory, volume, file, "d/grow", MIB - 100, 1000, 21);
-    write_and_claim(memory, volume, file, "d/grow", 150 * MIB, 512, 24);
+    claim_write(memory, volume, file, "d/grow", MIB - 100, 1000, 21);
+    claim_write(memory, volume, file, "d/grow", 150 * MIB, 512, 24);
     assert_int_equal(vmfs_file_truncate(file, one_level), 0); /* pointer blocks */
-    write_and_claim(memory, volume, file, "d/grow", one_level - MIB, 512, 22);
+    claim_write(memory, volume, file, "d/grow", one_level - MIB, 512, 22);
     assert_int_equal(vmfs_file_truncate(file, 2 * one_level), 0); /* pointer blocks of those */
-    write_and_claim(memory, volume, file, "d/grow", 2 * one_level - MIB, 512, 25);
-    end_claims_behind(memory, "d/grow", 700);
+    claim_write(memory, volume, file, "d/grow", 2 * one_level - MIB, 512, 25);
+    claims_end_behind(memory, "d/grow", 700);
     assert_int_equal(vmfs_file_truncate(file, 800), 0);
     assert_int_equal(vmfs_file_truncate(file, 2 * MIB), 0);
-    write_and_claim(memory, volume, file, "d/grow", MIB + 4096, 512, 23);
+    claim_write(memory, volume, file, "d/grow", MIB + 4096, 512, 23);
     vmfs_file_close(file);
     assert_int_equal(vmfs_symlink(volume, "d/grow", "link"), 0);
     assert_int_equal(vmfs_set_label(volume, "other"), 0);
@@ -131,153 +54,51 @@ static void live_moving(struct memory_bdev *memory, struct vmfs_volume *volume)
     assert_int_equal(vmfs_mkdir(volume, "d/from"), 0);
     assert_int_equal(vmfs_mkdir(volume, "e"), 0);
     assert_int_equal(vmfs_file_create(volume, "d/from/x", 900, VMFS_THIN, NULL, NULL, &file), 0);
-    write_and_claim(memory, volume, file, "d/from/x", 0, 900, 30);
-    end_claims(memory, "d/from/x");
+    claim_write(memory, volume, file, "d/from/x", 0, 900, 30);
+    claims_end(memory, "d/from/x");
     vmfs_file_close(file);
     assert_int_equal(vmfs_rename(volume, "d/from", "e/to"), 0);
     assert_int_equal(vmfs_file_open(volume, "e/to/x", VMFS_SHARE_EXCLUSIVE, &file), 0);
-    write_and_claim(memory, volume, file, "e/to/x", 0, 900, 31);
+    claim_write(memory, volume, file, "e/to/x", 0, 900, 31);
     vmfs_file_close(file);
 }
 
 /* The recorded run: everything a datastore's life has, small. */
 static void live(struct memory_bdev *memory, unsigned version)
 {
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = cut_open(memory);
     struct vmfs_file *thin, *thick, *small, *large;
 
     assert_int_equal(vmfs_mkdir(volume, "d"), 0);
     assert_int_equal(vmfs_file_create(volume, "d/thin", 20 * MIB, VMFS_THIN, NULL, NULL, &thin), 0);
-    write_and_claim(memory, volume, thin, "d/thin", 3 * MIB + 512, 1024, 1);
-    write_and_claim(memory, volume, thin, "d/thin", 5 * MIB - 4096, 8192, 2);
-    write_and_claim(memory, volume, thin, "d/thin", 9 * MIB + 100, 700, 3);
+    claim_write(memory, volume, thin, "d/thin", 3 * MIB + 512, 1024, 1);
+    claim_write(memory, volume, thin, "d/thin", 5 * MIB - 4096, 8192, 2);
+    claim_write(memory, volume, thin, "d/thin", 9 * MIB + 100, 700, 3);
     assert_int_equal(
         vmfs_file_create(volume, "d/thick", 3 * MIB, VMFS_ZEROEDTHICK, NULL, NULL, &thick), 0);
-    write_and_claim(memory, volume, thick, "d/thick", MIB + 4096, 4096, 4);
+    claim_write(memory, volume, thick, "d/thick", MIB + 4096, 4096, 4);
     assert_int_equal(vmfs_file_create(volume, "d/small", 600, VMFS_THIN, NULL, NULL, &small), 0);
-    write_and_claim(memory, volume, small, "d/small", 0, 600, 5);
+    claim_write(memory, volume, small, "d/small", 0, 600, 5);
     vmfs_file_close(small);
     /* Mapped by pointer blocks. */
     assert_int_equal(vmfs_file_create(volume, "d/large", 3000 * MIB, VMFS_THIN, NULL, NULL, &large),
                      0);
-    write_and_claim(memory, volume, large, "d/large", 2500 * MIB, 512, 6);
-    write_and_claim(memory, volume, large, "d/large", 100 * MIB, 512, 7);
-    write_and_claim(memory, volume, large, "d/large", 101 * MIB, 512, 8);
+    claim_write(memory, volume, large, "d/large", 2500 * MIB, 512, 6);
+    claim_write(memory, volume, large, "d/large", 100 * MIB, 512, 7);
+    claim_write(memory, volume, large, "d/large", 101 * MIB, 512, 8);
     vmfs_file_close(large);
     assert_int_equal(vmfs_file_extend(thin, 24 * MIB, VMFS_THIN, NULL, NULL), 0);
-    write_and_claim(memory, volume, thin, "d/thin", 23 * MIB, 512, 9);
+    claim_write(memory, volume, thin, "d/thin", 23 * MIB, 512, 9);
     vmfs_file_close(thin);
     vmfs_file_close(thick);
-    end_claims(memory, "d/thick");
+    claims_end(memory, "d/thick");
     assert_int_equal(vmfs_remove(volume, "d/thick"), 0);
-    end_claims(memory, "d/small");
+    claims_end(memory, "d/small");
     assert_int_equal(vmfs_rename(volume, "d/small", "renamed"), 0);
     assert_int_equal(vmfs_mkdir(volume, "d/sub"), 0);
     assert_int_equal(vmfs_remove(volume, "d/sub"), 0);
     live_moving(memory, volume);
     live_growing(memory, volume, version);
-    vmfs_close(volume);
-}
-
-static void apply(struct memory_bdev *memory, const struct memory_write *entry)
-{
-    if (entry->length > 0)
-        memory->dev.ops->write(&memory->dev, entry->offset, entry->data, entry->length);
-}
-
-/* Applies some sectors of a write. */
-static void apply_torn(struct memory_bdev *memory, const struct memory_write *entry,
-                       uint32_t *random)
-{
-    uint32_t choice = next_random(random) % 3;
-
-    if (choice == 0)
-        return;
-    for (size_t at = 0; at < entry->length; at += BDEV_SECTOR) {
-        if (choice == 1 || next_random(random) % 2 == 0)
-            memory->dev.ops->write(&memory->dev, entry->offset + at, entry->data + at, BDEV_SECTOR);
-    }
-}
-
-static void check_claims(struct vmfs_volume *volume, unsigned cut)
-{
-    static uint8_t want[8192], have[8192];
-
-    for (unsigned i = 0; i < claim_count; i++) {
-        const struct claim *claim = &claims[i];
-        struct vmfs_file *file;
-
-        if (cut < claim->since || (claim->until != 0 && cut > claim->until))
-            continue;
-        if (vmfs_file_open(volume, claim->path, VMFS_SHARE_NONE, &file) != 0)
-            fail_msg("cut %u: %s: %s", cut, claim->path, vmfs_error(volume));
-        fill(want, claim->length, claim->seed);
-        if (vmfs_file_read(file, claim->offset, have, claim->length) != 0)
-            fail_msg("cut %u: %s: %s", cut, claim->path, vmfs_error(volume));
-        if (memcmp(want, have, claim->length) != 0)
-            fail_msg("cut %u: %s lost acknowledged data at %llu", cut, claim->path,
-                     (unsigned long long)claim->offset);
-        vmfs_file_close(file);
-    }
-}
-
-/* Blanks what this path's writes cover within the block. */
-static void blank_claims(const char *path, uint64_t start, uint8_t *block)
-{
-    for (unsigned i = 0; i < claim_count; i++) {
-        uint64_t from = claims[i].offset, to = from + claims[i].length;
-
-        if (strcmp(claims[i].path, path) != 0 || to <= start || from >= start + MIB)
-            continue;
-        from = from < start ? start : from;
-        to = to > start + MIB ? start + MIB : to;
-        memset(block + (from - start), 0, to - from);
-    }
-}
-
-/* Around what was written a file reads as zeros, never as what the disk held before. */
-static void check_no_stale(struct vmfs_volume *volume, unsigned cut)
-{
-    static uint8_t block[MIB];
-
-    for (unsigned i = 0; i < claim_count; i++) {
-        uint64_t start = claims[i].offset / MIB * MIB, length;
-        struct vmfs_file *file;
-
-        if (vmfs_file_open(volume, claims[i].path, VMFS_SHARE_NONE, &file) != 0)
-            continue;
-        length = vmfs_file_length(file);
-        length = start >= length ? 0 : length - start < MIB ? length - start : MIB;
-        memset(block, 0, sizeof(block));
-        if (length > 0 && vmfs_file_read(file, start, block, length) != 0)
-            fail_msg("cut %u: %s: %s", cut, claims[i].path, vmfs_error(volume));
-        vmfs_file_close(file);
-        blank_claims(claims[i].path, start, block);
-        if (block[0] != 0 || memcmp(block, block + 1, MIB - 1) != 0)
-            fail_msg("cut %u: %s shows old contents of the disk near %llu", cut, claims[i].path,
-                     (unsigned long long)claims[i].offset);
-    }
-}
-
-static void print_finding(void *context, const char *finding)
-{
-    (void)context;
-    print_message("left after repair: %s\n", finding);
-}
-
-/* Opens what the cut left, mends it, checks it again and reads what was promised. */
-static void survive(struct memory_bdev *memory, unsigned cut, bool look_around)
-{
-    struct vmfs_volume *volume = open_volume(memory);
-    struct vmfs_check repair = {.repair = true}, again = {.report = print_finding};
-
-    if (vmfs_check(volume, &repair) != 0)
-        fail_msg("cut %u: check: %s", cut, vmfs_error(volume));
-    if (vmfs_check(volume, &again) != 0 || again.findings != 0)
-        fail_msg("cut %u: %u findings left after repair", cut, again.findings);
-    check_claims(volume, cut);
-    if (look_around)
-        check_no_stale(volume, cut);
     vmfs_close(volume);
 }
 
@@ -295,32 +116,13 @@ static void cut_everywhere(struct memory_bdev *memory, uint32_t seed, bool whole
                 break; /* nothing in flight, or left to the random runs */
             memory_bdev_mark(memory);
             for (unsigned i = 0; i < (run == 0 ? cut : last_flush); i++)
-                apply(memory, &memory->log[i]);
+                cut_apply(memory, &memory->log[i]);
             for (unsigned i = last_flush; i < cut && run > 0; i++)
-                apply_torn(memory, &memory->log[i], &random);
-            survive(memory, cut, cut % 4 == run);
+                cut_apply_torn(memory, &memory->log[i], &random);
+            cut_survive(memory, cut, cut % 4 == run);
             memory_bdev_rollback(memory);
         }
     }
-}
-
-static struct memory_bdev *make_larger(unsigned version, uint64_t size, uint64_t device)
-{
-    struct memory_bdev *memory = memory_bdev_new(device);
-    const struct vmfs_mkfs options = {.label = "cut", .version = version};
-    char error[VMFS_ERROR_MAX] = "";
-
-    memset(memory->bytes, 0xA5, size);
-    memory->dev.size = size;
-    if (vmfs_mkfs(&memory->dev, &options, error) != 0)
-        fail_msg("mkfs: %s", error);
-    memory->dev.size = device;
-    return memory;
-}
-
-static struct memory_bdev *make(unsigned version)
-{
-    return make_larger(version, 280 * MIB, 280 * MIB);
 }
 
 /* ---- random runs ---- */
@@ -346,20 +148,20 @@ static uint64_t pick_length(struct run *run)
     static const uint64_t lengths[] = {
         300, 5000, 100000, 3 * MIB, 40 * MIB, 400 * MIB, 3 * 1024 * 1024 * MIB};
 
-    return lengths[next_random(&run->random) % 7] + next_random(&run->random) % 5000;
+    return lengths[cut_random(&run->random) % 7] + cut_random(&run->random) % 5000;
 }
 
 static void run_create(struct run *run)
 {
     uint64_t length = pick_length(run);
-    enum vmfs_allocation allocation = length < 4 * MIB ? next_random(&run->random) % 3 : VMFS_THIN;
+    enum vmfs_allocation allocation = length < 4 * MIB ? cut_random(&run->random) % 3 : VMFS_THIN;
     struct vmfs_file *file;
     unsigned n = run->file_count;
 
     if (n == MAX_FILES)
         return;
     snprintf(run->files[n].path, sizeof(run->files[n].path), "%sf%u",
-             next_random(&run->random) % 2 ? "d/" : "", run->names++);
+             cut_random(&run->random) % 2 ? "d/" : "", run->names++);
     assert_int_equal(
         vmfs_file_create(run->volume, run->files[n].path, length, allocation, NULL, NULL, &file),
         0);
@@ -368,29 +170,19 @@ static void run_create(struct run *run)
     run->file_count++;
 }
 
-/* What is written over may be there or not from here on. */
-static void end_overlapping(struct run *run, const char *path, uint64_t offset, uint64_t length)
-{
-    for (unsigned i = 0; i < claim_count; i++) {
-        if (strcmp(claims[i].path, path) == 0 && claims[i].until == 0 &&
-            claims[i].offset < offset + length && offset < claims[i].offset + claims[i].length)
-            claims[i].until = run->memory->log_count;
-    }
-}
-
 static void run_write(struct run *run, unsigned n)
 {
-    uint64_t offset = next_random(&run->random) % run->files[n].length;
-    uint64_t length = 1 + next_random(&run->random) % 8000;
+    uint64_t offset = cut_random(&run->random) % run->files[n].length;
+    uint64_t length = 1 + cut_random(&run->random) % 8000;
     struct vmfs_file *file;
 
     if (length > run->files[n].length - offset)
         length = run->files[n].length - offset;
     assert_int_equal(vmfs_file_open(run->volume, run->files[n].path, VMFS_SHARE_EXCLUSIVE, &file),
                      0);
-    end_overlapping(run, run->files[n].path, offset, length);
-    write_and_claim(run->memory, run->volume, file, run->files[n].path, offset, length,
-                    next_random(&run->random) | 1);
+    claims_end_overlapping(run->memory, run->files[n].path, offset, length);
+    claim_write(run->memory, run->volume, file, run->files[n].path, offset, length,
+                cut_random(&run->random) | 1);
     vmfs_file_close(file);
 }
 
@@ -398,7 +190,7 @@ static void run_write(struct run *run, unsigned n)
 static void run_fill(struct run *run, unsigned n)
 {
     static const uint8_t zeros[512];
-    uint64_t at = next_random(&run->random) % 8 * MIB, last = at + 9 * MIB;
+    uint64_t at = cut_random(&run->random) % 8 * MIB, last = at + 9 * MIB;
     struct vmfs_file *file;
 
     if (run->files[n].length < last + 4096)
@@ -406,12 +198,12 @@ static void run_fill(struct run *run, unsigned n)
     assert_int_equal(vmfs_file_open(run->volume, run->files[n].path, VMFS_SHARE_EXCLUSIVE, &file),
                      0);
     for (; at < last; at += MIB) {
-        end_overlapping(run, run->files[n].path, at, sizeof(zeros));
+        claims_end_overlapping(run->memory, run->files[n].path, at, sizeof(zeros));
         assert_int_equal(vmfs_file_write(file, at, zeros, sizeof(zeros)), 0);
     }
-    end_overlapping(run, run->files[n].path, last, 4096);
-    write_and_claim(run->memory, run->volume, file, run->files[n].path, last, 4096,
-                    next_random(&run->random) | 1);
+    claims_end_overlapping(run->memory, run->files[n].path, last, 4096);
+    claim_write(run->memory, run->volume, file, run->files[n].path, last, 4096,
+                cut_random(&run->random) | 1);
     vmfs_file_close(file);
 }
 
@@ -422,7 +214,7 @@ static void run_resize(struct run *run, unsigned n)
 
     assert_int_equal(vmfs_file_open(run->volume, run->files[n].path, VMFS_SHARE_EXCLUSIVE, &file),
                      0);
-    end_claims_behind(run->memory, run->files[n].path, length);
+    claims_end_behind(run->memory, run->files[n].path, length);
     assert_int_equal(vmfs_file_truncate(file, length), 0);
     vmfs_file_close(file);
     run->files[n].length = length;
@@ -430,7 +222,7 @@ static void run_resize(struct run *run, unsigned n)
 
 static void run_remove(struct run *run, unsigned n)
 {
-    end_claims(run->memory, run->files[n].path);
+    claims_end(run->memory, run->files[n].path);
     assert_int_equal(vmfs_remove(run->volume, run->files[n].path), 0);
     run->files[n] = run->files[--run->file_count];
 }
@@ -465,12 +257,12 @@ static void random_live(struct memory_bdev *memory, uint32_t seed)
 {
     struct run run = {.memory = memory, .random = seed * 2654435761u + 7};
 
-    run.volume = open_volume(memory);
+    run.volume = cut_open(memory);
     assert_int_equal(vmfs_mkdir(run.volume, "d"), 0);
     run_create(&run);
     for (unsigned step = 0; step < RUN_STEPS; step++) {
-        unsigned what = next_random(&run.random) % 10;
-        unsigned n = run.file_count == 0 ? 0 : next_random(&run.random) % run.file_count;
+        unsigned what = cut_random(&run.random) % 10;
+        unsigned n = run.file_count == 0 ? 0 : cut_random(&run.random) % run.file_count;
 
         if (run.file_count == 0 || what < 2)
             run_create(&run);
@@ -488,28 +280,12 @@ static void random_live(struct memory_bdev *memory, uint32_t seed)
     vmfs_close(run.volume);
 }
 
-/* One cut of the recorded run at a point and with losses that the seed chooses. */
-static void cut_once(struct memory_bdev *memory, unsigned cut, uint32_t *random)
-{
-    unsigned flushed = cut;
-
-    while (flushed > 0 && memory->log[flushed - 1].length != 0)
-        flushed--;
-    memory_bdev_mark(memory);
-    for (unsigned i = 0; i < flushed; i++)
-        apply(memory, &memory->log[i]);
-    for (unsigned i = flushed; i < cut; i++)
-        apply_torn(memory, &memory->log[i], random);
-    survive(memory, cut, true);
-    memory_bdev_rollback(memory);
-}
-
 static void test_random_runs(void **state)
 {
     const char *seeds = getenv("SEEDS");
     unsigned count = seeds == NULL ? 1 : (unsigned)atoi(seeds);
     unsigned first = getenv("FIRST_SEED") == NULL ? 1 : (unsigned)atoi(getenv("FIRST_SEED"));
-    struct memory_bdev *memory = make(*(unsigned *)*state);
+    struct memory_bdev *memory = cut_make(*(unsigned *)*state);
 
     for (unsigned seed = first; seed < first + count; seed++) {
         uint32_t random = seed * 40503u + 1;
@@ -524,14 +300,14 @@ static void test_random_runs(void **state)
         memory->recording = false;
         memory_bdev_rollback(memory);
         for (unsigned n = 0; n < RANDOM_CUTS; n++)
-            cut_once(memory, next_random(&random) % (memory->log_count + 1), &random);
+            cut_once(memory, cut_random(&random) % (memory->log_count + 1), &random);
     }
     memory_bdev_free(memory);
 }
 
 static void test_every_cut(void **state)
 {
-    struct memory_bdev *memory = make(*(unsigned *)*state);
+    struct memory_bdev *memory = cut_make(*(unsigned *)*state);
 
     claim_count = 0;
     memory_bdev_mark(memory);
@@ -568,10 +344,10 @@ static void tear_everywhere(struct memory_bdev *memory)
         for (unsigned mask = 1; mask < 15 && cut > flushed + 1; mask++) {
             memory_bdev_mark(memory);
             for (unsigned i = 0; i < flushed; i++)
-                apply(memory, &memory->log[i]);
+                cut_apply(memory, &memory->log[i]);
             for (unsigned i = flushed; i < cut; i++)
                 apply_masked(memory, &memory->log[i], mask);
-            survive(memory, cut, false);
+            cut_survive(memory, cut, false);
             memory_bdev_rollback(memory);
         }
         flushed = cut;
@@ -582,14 +358,14 @@ static void tear_everywhere(struct memory_bdev *memory)
  */
 static void tear_growth(unsigned version, uint64_t before, uint64_t after)
 {
-    struct memory_bdev *memory = make(version);
-    struct vmfs_volume *volume = open_volume(memory);
+    struct memory_bdev *memory = cut_make(version);
+    struct vmfs_volume *volume = cut_open(memory);
     struct vmfs_file *file;
 
     claim_count = 0;
     assert_int_equal(vmfs_file_create(volume, "f", before, VMFS_THIN, NULL, NULL, &file), 0);
-    write_and_claim(memory, volume, file, "f", 0, 512, 1);
-    write_and_claim(memory, volume, file, "f", before / 4 * 3, 512, 2);
+    claim_write(memory, volume, file, "f", 0, 512, 1);
+    claim_write(memory, volume, file, "f", before / 4 * 3, 512, 2);
     memory_bdev_mark(memory);
     memory_bdev_record(memory);
     assert_int_equal(vmfs_file_extend(file, after, VMFS_THIN, NULL, NULL), 0);
@@ -615,8 +391,8 @@ static void test_torn_growth(void **state)
  */
 static void test_cut_extension(void **state)
 {
-    struct memory_bdev *memory = make(*(unsigned *)*state);
-    struct vmfs_volume *volume = open_volume(memory);
+    struct memory_bdev *memory = cut_make(*(unsigned *)*state);
+    struct vmfs_volume *volume = cut_open(memory);
     uint32_t random = 7;
 
     claim_count = 0;
@@ -640,8 +416,8 @@ static void test_cut_extension(void **state)
 /* The size of the volume once what a cut left of its growth has been mended and grown again. */
 static uint64_t grow_again(struct memory_bdev *memory)
 {
-    struct vmfs_volume *volume = open_volume(memory);
-    struct vmfs_check check = {.report = print_finding};
+    struct vmfs_volume *volume = cut_open(memory);
+    struct vmfs_check check = {.report = cut_print_finding};
     struct vmfs_info info;
 
     assert_int_equal(vmfs_grow(volume), 0);
@@ -655,14 +431,14 @@ static uint64_t grow_again(struct memory_bdev *memory)
 /* A volume grows onto what its device has gained; wherever that is cut, it can go on. */
 static void test_cut_growth(void **state)
 {
-    struct memory_bdev *memory = make_larger(*(unsigned *)*state, 300 * MIB, 600 * MIB);
-    struct vmfs_volume *volume = open_volume(memory);
+    struct memory_bdev *memory = cut_make_larger(*(unsigned *)*state, 300 * MIB, 600 * MIB);
+    struct vmfs_volume *volume = cut_open(memory);
     struct vmfs_file *file;
     uint32_t random = 11;
 
     claim_count = 0;
     assert_int_equal(vmfs_file_create(volume, "f", 9 * MIB, VMFS_THIN, NULL, NULL, &file), 0);
-    write_and_claim(memory, volume, file, "f", 7 * MIB, 512, 1);
+    claim_write(memory, volume, file, "f", 7 * MIB, 512, 1);
     vmfs_file_close(file);
     memory_bdev_mark(memory);
     memory_bdev_record(memory);
@@ -676,8 +452,8 @@ static void test_cut_growth(void **state)
             cut_once(memory, cut, &random);
         memory_bdev_mark(memory);
         for (unsigned i = 0; i < cut; i++)
-            apply(memory, &memory->log[i]);
-        survive(memory, cut, false);
+            cut_apply(memory, &memory->log[i]);
+        cut_survive(memory, cut, false);
         assert_int_equal(grow_again(memory), 512 * MIB);
         memory_bdev_rollback(memory);
     }
