@@ -105,6 +105,42 @@ BEHAVIOUR(vcpus, "vCPUs are described, and their scheduling can be read and set"
     EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, id), 0);
 }
 
+/* Hard affinity of a vCPU to one CPU; the answer. */
+static long pin(long id, unsigned int vcpu, unsigned int cpu)
+{
+    static uint8_t cpus;
+
+    memset(&op.u, 0, sizeof(op.u));
+    cpus = (uint8_t)(1u << cpu);
+    op.u.vcpuaffinity.vcpu = vcpu;
+    op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+    op.u.vcpuaffinity.cpumap_hard.nr_bits = 8;
+    set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap, &cpus);
+    return domctl(&op, XEN_DOMCTL_setvcpuaffinity, id);
+}
+
+BEHAVIOUR(pinned, "a vCPU that sleeps is at once on the CPU it is pinned to")
+{
+    long id = make_domain(81);
+    unsigned int cpus = 0;
+
+    REQUIRE(id, 81);
+    op.u.max_vcpus.max = 2;
+    EXPECT(domctl(&op, XEN_DOMCTL_max_vcpus, id), 0);
+    while (cpus < 8 && pin(id, 0, cpus) == 0) {
+        memset(&op.u, 0, sizeof(op.u));
+        EXPECT(domctl(&op, XEN_DOMCTL_getvcpuinfo, id), 0);
+        EXPECT(op.u.getvcpuinfo.cpu, cpus);
+        cpus++;
+    }
+    EXPECT(cpus > 0, 1);
+    EXPECT(pin(id, 0, 0), 0);
+    memset(&op.u, 0, sizeof(op.u));
+    EXPECT(domctl(&op, XEN_DOMCTL_getvcpuinfo, id), 0);
+    EXPECT(op.u.getvcpuinfo.cpu, 0);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, id), 0);
+}
+
 BEHAVIOUR(refused, "configurations that make no sense are refused")
 {
     long good = make_domain(79);

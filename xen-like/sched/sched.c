@@ -517,6 +517,8 @@ void sched_reconsider(struct vcpu *v)
         policy_remove(&sc->rq->queue, &v->sched);
     else if (must_move && sc->running == v)
         softirq_raise_on(v->cpu, SOFTIRQ_SCHEDULE);
+    else if (must_move && !__atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE))
+        __atomic_store_n(&v->cpu, sched_choose_cpu(v), __ATOMIC_RELEASE);
     spin_unlock(&sc->rq->lock);
     if (moves || must_move)
         sched_wake(v);
