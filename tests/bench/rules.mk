@@ -37,7 +37,11 @@ $(B)/bench/vmfsbench: tests/bench/vmfs/vmfsbench.c $(VMFS_SRC) backends/block/bd
 ## bench-vmfs: the vmfs library beside the raw file and vmfs-fuse, natively
 bench-vmfs: $$(ALL) $(B)/bench/vmfsbench
 	@B=$(B) tests/bench/vmfs/run
+$(B)/bench/slowdisk: tests/bench/vmfs/slowdisk.c
+	@mkdir -p $(@D)
+	$(call say) LINK $@
+	$(Q)$(CC) $(PROG_CFLAGS) -o $@ $< -lfuse3 -lpthread
 .PHONY: bench-mount
-## bench-mount: vmfs-mount beside vmfs-fuse and the image itself, natively
-bench-mount: $$(ALL)
+## bench-mount: vmfs-mount beside vmfs-fuse and the image itself, natively: in memory, on a disk, on a slow LUN
+bench-mount: $$(ALL) $(B)/bench/slowdisk
 	@B=$(B) tests/bench/vmfs/mount

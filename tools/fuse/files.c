@@ -120,6 +120,7 @@ static int on_open(const char *path, struct fuse_file_info *info)
     int rc;
 
     writes ? mount_lock_all(mount) : (void)pthread_mutex_lock(&mount->lock);
+    info->direct_io = mount->direct;
     rc = mount_failed(mount, path, open_locked(mount, path + strspn(path, "/"), info));
     writes ? mount_unlock_all(mount) : (void)pthread_mutex_unlock(&mount->lock);
     return rc;
@@ -135,6 +136,7 @@ static int on_create(const char *path, mode_t mode, struct fuse_file_info *info)
     int rc;
 
     (void)mode;
+    info->direct_io = mount->direct;
     loop_hand_on();
     pthread_mutex_lock(&mount->lock);
     rc = vmfs_file_create(volume, name, 0, VMFS_THIN, NULL, NULL, &vmfs);

@@ -31,6 +31,8 @@ static const char usage[] =
     "      --fill-foreign  also fill the holes of files on a volume not made by Corbel (with "
     "--write)\n"
     "      --break-dead    take over from a host that died with the volume open (with --write)\n"
+    "      --direct        contents are not kept in memory: fastest for copying whole disks with "
+    "cp\n"
     "      --allow-other   other users may look too\n"
     "  -f, --foreground    stay in the foreground and say what fails\n"
     "      --help\n";
@@ -38,7 +40,7 @@ static const char usage[] =
 struct settings {
     const char *label;
     unsigned flags; /* of vmfs_open() */
-    bool allow_other, foreground;
+    bool direct, allow_other, foreground;
 };
 
 struct mount *mount_current(void)
@@ -241,6 +243,7 @@ static int run(const struct settings *settings, char **words, int count, int rea
     int rc;
 
     prepare(&mount);
+    mount.direct = settings->direct;
     if (settings->label != NULL)
         rc = datastore_find(settings->label, settings->flags, &mount.datastore, error);
     else
@@ -273,12 +276,16 @@ static int run_behind(const struct settings *settings, char **words, int count)
 
 int main(int argc, char **argv)
 {
-    enum { OPT_LABEL = 256, OPT_FILL, OPT_BREAK, OPT_OTHER, OPT_HELP };
-    static const struct option options[] = {
-        {"label", required_argument, NULL, OPT_LABEL}, {"write", no_argument, NULL, 'w'},
-        {"fill-foreign", no_argument, NULL, OPT_FILL}, {"break-dead", no_argument, NULL, OPT_BREAK},
-        {"allow-other", no_argument, NULL, OPT_OTHER}, {"foreground", no_argument, NULL, 'f'},
-        {"help", no_argument, NULL, OPT_HELP},         {0}};
+    enum { OPT_LABEL = 256, OPT_FILL, OPT_BREAK, OPT_DIRECT, OPT_OTHER, OPT_HELP };
+    static const struct option options[] = {{"label", required_argument, NULL, OPT_LABEL},
+                                            {"write", no_argument, NULL, 'w'},
+                                            {"fill-foreign", no_argument, NULL, OPT_FILL},
+                                            {"break-dead", no_argument, NULL, OPT_BREAK},
+                                            {"direct", no_argument, NULL, OPT_DIRECT},
+                                            {"allow-other", no_argument, NULL, OPT_OTHER},
+                                            {"foreground", no_argument, NULL, 'f'},
+                                            {"help", no_argument, NULL, OPT_HELP},
+                                            {0}};
     struct settings settings = {0};
     int letter;
 
@@ -295,6 +302,9 @@ int main(int argc, char **argv)
             break;
         case OPT_BREAK:
             settings.flags |= VMFS_OPEN_BREAK_DEAD;
+            break;
+        case OPT_DIRECT:
+            settings.direct = true;
             break;
         case OPT_OTHER:
             settings.allow_other = true;

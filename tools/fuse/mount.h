@@ -20,6 +20,7 @@ struct mount {
     const char *directory; /* where it is mounted */
     bool is_writable;
     bool can_splice; /* file contents go from device to kernel without being copied here */
+    bool direct;     /* the kernel keeps no file contents */
     bool is_ending;
     int ready;          /* told when the directory shows the volume; -1: nobody waits for that */
     pthread_cond_t end; /* signalled when is_ending is set */

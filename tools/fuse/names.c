@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define UNIT 512u /* of st_blocks */
+#define UNIT 512u     /* of st_blocks */
+#define READ 4194304u /* what cp reads at once: large, since each read is a request */
 
 /* FUSE's paths begin with a slash, the library's with a name. */
 static const char *inside(const char *path)
@@ -33,6 +34,7 @@ static void fill(struct stat *st, const struct vmfs_stat *from)
     st->st_nlink = 1;
     st->st_ino = from->address;
     st->st_size = (off_t)from->length;
+    st->st_blksize = READ;
     st->st_blocks = (blkcnt_t)(from->allocated / UNIT);
     st->st_mtime = st->st_atime = st->st_ctime = from->mtime_s;
 }
