@@ -94,7 +94,7 @@ static int read_machine(struct making *making, const char *target)
     }
     if (making->volume == NULL)
         return complain("no VMFS volume \"%s\" on any disk of this machine", making->label);
-    if (volume_open(making->volume, 0, &making->datastore, error) != 0)
+    if (volume_open(making->volume, VMFS_OPEN_REMEMBER, &making->datastore, error) != 0)
         return complain("%s", error);
     if (hosts_look(&making->datastore, &making->hosts) == 0 && making->hosts.n > 0) {
         sleep(WATCH_S);

@@ -100,7 +100,7 @@ int machine_open_disk(const struct found_volume *volume, const char *path, struc
 {
     struct datastore datastore;
     struct store *store;
-    int rc = volume_open(volume, 0, &datastore, error);
+    int rc = volume_open(volume, VMFS_OPEN_REMEMBER, &datastore, error);
 
     if (rc != 0)
         return rc;

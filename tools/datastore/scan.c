@@ -103,7 +103,8 @@ static void open_all(struct scan *scan, unsigned watch_s)
 
         scanned->volume = &scan->volumes.volume[i];
         scanned->machines = json_array();
-        if (volume_open(scanned->volume, 0, &scanned->datastore, scanned->problem) != 0)
+        if (volume_open(scanned->volume, VMFS_OPEN_REMEMBER, &scanned->datastore,
+                        scanned->problem) != 0)
             continue;
         hosts_look(&scanned->datastore, &scanned->hosts);
         is_used |= scanned->hosts.n > 0;

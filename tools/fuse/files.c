@@ -237,6 +237,21 @@ static bool map_whole(struct mount *mount, struct open_file *file, uint64_t offs
     return is_whole;
 }
 
+/* Where the kernel keeps nothing, programs' own offsets arrive here, which need not be aligned. */
+static int read_to_memory(struct mount *mount, struct open_file *file, const char *path,
+                          uint64_t offset, struct fuse_buf *buf)
+{
+    size_t before = offset % MEMORY_ALIGN;
+    int rc;
+
+    if (posix_memalign(&buf->mem, MEMORY_ALIGN, before + buf->size + BDEV_SECTOR) != 0)
+        return -ENOMEM;
+    rc = read_copied(mount, file, path, offset - before, buf->mem, before + buf->size);
+    if (rc == 0 && before > 0)
+        memmove(buf->mem, (char *)buf->mem + before, buf->size);
+    return rc;
+}
+
 /* What a read is answered with: a place on a device, or memory. Called with `places` held. */
 static int answer(struct mount *mount, struct open_file *file, const char *path, uint64_t offset,
                   struct fuse_buf *buf)
@@ -259,9 +274,7 @@ static int answer(struct mount *mount, struct open_file *file, const char *path,
         buf->pos = (off_t)extent.device_offset;
         return 0;
     }
-    if (posix_memalign(&buf->mem, MEMORY_ALIGN, buf->size + BDEV_SECTOR) != 0)
-        return -ENOMEM;
-    return read_copied(mount, file, path, offset, buf->mem, buf->size);
+    return read_to_memory(mount, file, path, offset, buf);
 }
 
 static int on_read_buf(const char *path, struct fuse_bufvec **out, size_t size, off_t at,

@@ -239,15 +239,16 @@ static int run(const struct settings *settings, char **words, int count, int rea
     struct mount mount = {.is_writable = (settings->flags & VMFS_OPEN_WRITE) != 0,
                           .directory = words[count - 1],
                           .ready = ready};
+    unsigned flags = settings->flags | (mount.is_writable ? 0 : VMFS_OPEN_REMEMBER);
     char error[STORE_ERROR_MAX];
     int rc;
 
     prepare(&mount);
     mount.direct = settings->direct;
     if (settings->label != NULL)
-        rc = datastore_find(settings->label, settings->flags, &mount.datastore, error);
+        rc = datastore_find(settings->label, flags, &mount.datastore, error);
     else
-        rc = datastore_open_paths((const char *const *)words, (unsigned)count - 1, settings->flags,
+        rc = datastore_open_paths((const char *const *)words, (unsigned)count - 1, flags,
                                   &mount.datastore, error);
     if (rc != 0)
         return complain(error);

@@ -26,8 +26,8 @@ int complain(const char *format, ...)
 int target_open(const struct options *options, const char *target, bool writable,
                 struct datastore *out, const char **path)
 {
-    unsigned flags =
-        (writable ? VMFS_OPEN_WRITE : 0) | (options->break_dead ? VMFS_OPEN_BREAK_DEAD : 0);
+    unsigned flags = (writable ? VMFS_OPEN_WRITE : VMFS_OPEN_REMEMBER) |
+                     (options->break_dead ? VMFS_OPEN_BREAK_DEAD : 0);
     char label[DATASTORE_LABEL_MAX + 1], error[STORE_ERROR_MAX];
     int rc = datastore_split(target, label, path);
 

@@ -443,7 +443,7 @@ static int check_slots(struct checker *checker)
     for (unsigned i = 0; i < checker->volume->slot_count; i++) {
         uint64_t address = VMFS_SLOTS_OFFSET + (uint64_t)i * checker->volume->slot_stride;
         struct vmfs_slot slot;
-        int rc = volume_read(checker->volume, address, &slot, sizeof(slot));
+        int rc = volume_read_through(checker->volume, address, &slot, sizeof(slot));
 
         if (rc != 0)
             return rc;

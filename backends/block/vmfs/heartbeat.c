@@ -58,7 +58,7 @@ static int slot_read(struct vmfs_volume *volume, uint64_t address, struct vmfs_s
         address % volume->slot_stride != 0)
         return vmfs_fail(volume, -EUCLEAN, "0x%llx is not a heartbeat slot",
                          (unsigned long long)address);
-    rc = volume_read(volume, address, slot, sizeof(*slot));
+    rc = volume_read_through(volume, address, slot, sizeof(*slot));
     if (rc != 0)
         return rc;
     if (slot->address != address)
@@ -318,8 +318,8 @@ static int read_slots(struct vmfs_volume *volume, struct vmfs_slot *slots)
 
     for (uint32_t i = 0; i < volume->slot_count && rc == 0; i++) {
         if (i % step == 0)
-            rc = volume_read(volume, VMFS_SLOTS_OFFSET + (uint64_t)i * volume->slot_stride, piece,
-                             sizeof(piece));
+            rc = volume_read_through(volume, VMFS_SLOTS_OFFSET + (uint64_t)i * volume->slot_stride,
+                                     piece, sizeof(piece));
         memcpy(&slots[i], piece + i % step * volume->slot_stride, sizeof(slots[i]));
     }
     return rc;
@@ -358,7 +358,7 @@ int slot_require_alone(struct vmfs_volume *volume)
     for (unsigned i = 0; i < volume->slot_count; i++) {
         uint64_t address = VMFS_SLOTS_OFFSET + (uint64_t)i * volume->slot_stride;
         struct vmfs_slot slot;
-        int rc = volume_read(volume, address, &slot, sizeof(slot));
+        int rc = volume_read_through(volume, address, &slot, sizeof(slot));
 
         if (rc != 0)
             return rc;

@@ -135,6 +135,7 @@ struct vmfs_volume {
     struct vmfs_host options;
     struct vmfs_slot slot; /* as we last wrote it */
     struct vmfs_watch watches[VMFS_WATCHES];
+    struct vmfs_memory *memory; /* NULL: every read asks the device */
     char error[VMFS_ERROR_MAX];
 };
 
@@ -178,8 +179,16 @@ int lvm_add_segment(struct vmfs_volume *volume, const struct vmfs_segment *segme
 int lvm_map(struct vmfs_volume *volume, uint64_t offset, uint64_t *length, struct bdev **device,
             uint64_t *device_offset);
 int volume_read(struct vmfs_volume *volume, uint64_t offset, void *buffer, size_t length);
+/* From the device, whatever is remembered: for locks and what hosts tell each other by. */
+int volume_read_through(struct vmfs_volume *volume, uint64_t offset, void *buffer, size_t length);
 int volume_write(struct vmfs_volume *volume, uint64_t offset, const void *buffer, size_t length);
 int volume_zero(struct vmfs_volume *volume, uint64_t offset, uint64_t length);
+
+/* ---- remember.c: VMFS_OPEN_REMEMBER ---- */
+int remember_start(struct vmfs_volume *volume);
+/* As volume_read(), with what the device held within the last second. */
+int remember_read(struct vmfs_volume *volume, uint64_t offset, void *buffer, size_t length);
+void remember_free(struct vmfs_volume *volume);
 
 /* ---- volume.c: transactions ---- */
 /* Enters a metadata change: beats the heart, takes the host's lock. Nests. */

@@ -16,7 +16,7 @@ static int busy(struct vmfs_volume *volume, const struct vmfs_lock *lock, uint64
     struct vmfs_slot holder;
 
     memset(&holder, 0, sizeof(holder));
-    volume_read(volume, slot, &holder, sizeof(holder));
+    volume_read_through(volume, slot, &holder, sizeof(holder));
     return vmfs_fail(volume, -EBUSY, "object 0x%llx is locked by %.46s (heartbeat slot 0x%llx)",
                      (unsigned long long)lock->address, holder.host_text, (unsigned long long)slot);
 }
@@ -129,7 +129,7 @@ static void nap(void)
 static int lock_read(struct vmfs_volume *volume, const struct vmfs_lock *expected,
                      struct vmfs_lock *out)
 {
-    int rc = volume_read(volume, expected->address, out, sizeof(*out));
+    int rc = volume_read_through(volume, expected->address, out, sizeof(*out));
 
     if (rc != 0)
         return rc;

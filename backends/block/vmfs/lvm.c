@@ -298,9 +298,15 @@ static int volume_io(struct vmfs_volume *volume, enum volume_io what, uint64_t o
     return 0;
 }
 
-int volume_read(struct vmfs_volume *volume, uint64_t offset, void *buffer, size_t length)
+int volume_read_through(struct vmfs_volume *volume, uint64_t offset, void *buffer, size_t length)
 {
     return volume_io(volume, VOLUME_READ, offset, buffer, length);
+}
+
+int volume_read(struct vmfs_volume *volume, uint64_t offset, void *buffer, size_t length)
+{
+    return volume->memory != NULL ? remember_read(volume, offset, buffer, length)
+                                  : volume_read_through(volume, offset, buffer, length);
 }
 
 int volume_write(struct vmfs_volume *volume, uint64_t offset, const void *buffer, size_t length)

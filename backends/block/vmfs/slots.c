@@ -27,7 +27,7 @@ int vmfs_list_slots(struct vmfs_volume *volume,
         struct vmfs_slot_seen seen = {.address = address};
         struct vmfs_slot slot;
 
-        rc = volume_read(volume, address, &slot, sizeof(slot));
+        rc = volume_read_through(volume, address, &slot, sizeof(slot));
         if (rc != 0 || slot.state != VMFS_SLOT_IN_USE || slot.address != address)
             continue;
         seen.generation = slot.generation;

@@ -74,6 +74,11 @@ enum vmfs_open_flags {
      * only what is allocated is overwritten there; names never change there at all.
      */
     VMFS_OPEN_FILL_FOREIGN = 8,
+    /*
+     * Metadata are read in larger pieces and kept for a second, in which others' changes are not
+     * seen: for looking at a volume, not with VMFS_OPEN_WRITE.
+     */
+    VMFS_OPEN_REMEMBER = 16,
 };
 
 /*

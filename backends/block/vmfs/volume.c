@@ -36,6 +36,7 @@ int vmfs_require_ours(struct vmfs_volume *volume, const char *what)
 static void volume_free(struct vmfs_volume *volume)
 {
     resource_free_all(volume);
+    remember_free(volume);
     free(volume->segments);
     free(volume);
 }
@@ -103,6 +104,8 @@ int vmfs_open_as(struct bdev *const *devices, unsigned count, unsigned flags,
     volume->fill_foreign = (flags & VMFS_OPEN_FILL_FOREIGN) != 0;
     host_set(volume, host);
     rc = lvm_assemble(volume, devices, count);
+    if (rc == 0 && (flags & (VMFS_OPEN_REMEMBER | VMFS_OPEN_WRITE)) == VMFS_OPEN_REMEMBER)
+        rc = remember_start(volume);
     if (rc == 0)
         rc = geometry_load(volume);
     if (rc == 0)

@@ -54,6 +54,7 @@ static int memory_read(struct bdev *dev, uint64_t offset, void *buffer, size_t l
 {
     if (fails(memory_of(dev)) || ragged(dev, offset, length))
         return -EIO;
+    memory_of(dev)->read_count++;
     memcpy(buffer, memory_of(dev)->bytes + offset, length);
     return 0;
 }

@@ -21,7 +21,7 @@ struct memory_bdev {
     bool undoing;
     struct memory_write *undo;
     unsigned undo_count, undo_room;
-    unsigned write_count;
+    unsigned read_count, write_count;
     int fail_after; /* this many more transfers, then every one fails with -EIO; -1: never */
 };
 
