@@ -28,7 +28,8 @@ int ring_take(struct ring *ring, struct blkif_request *out, unsigned *slot)
 {
     uint32_t produced = __atomic_load_n(&ring->shared->req_prod, __ATOMIC_ACQUIRE);
 
-    if (produced - ring->answered > RING_SLOTS)
+    /* Between what was taken and a full ring: neither more, nor back over what is under way. */
+    if (produced - ring->consumed > RING_SLOTS - (ring->consumed - ring->answered))
         return -EINVAL;
     if (produced == ring->consumed)
         return 0;

@@ -26,7 +26,8 @@ int ring_attach(struct ring *ring, void *page);
 
 /*
  * Copies the next request out of the page. 1: copied, *slot is its place (0..31); 0: none there;
- * -EINVAL: the frontend claims more requests than the ring holds.
+ * -EINVAL: the frontend's count of requests is not between what was taken and what the ring holds,
+ * so that never more than RING_SLOTS requests are taken and unanswered.
  */
 int ring_take(struct ring *ring, struct blkif_request *out, unsigned *slot);
 

@@ -166,12 +166,12 @@ static unsigned take_batch(struct vbd *vbd, struct vbd_slot **batch)
     unsigned count = 0, place;
     int rc;
 
-    while (!vbd->broken && (rc = ring_take(&vbd->ring, &copy, &place)) != 0) {
+    while (!vbd->broken && count < RING_SLOTS && (rc = ring_take(&vbd->ring, &copy, &place)) != 0) {
         struct vbd_slot *slot = &vbd->slots[place];
         int status;
 
         if (rc < 0) {
-            vbd_log(vbd, "the frontend claims more requests than its ring holds: cut off");
+            vbd_log(vbd, "the frontend's count of requests is not one its ring can have: cut off");
             vbd->broken = true;
             break;
         }

@@ -87,6 +87,19 @@ static void scribble(void)
     }
 }
 
+/*
+ * The next count of requests: mostly one that a ring can have; in manner 5 far beyond it, in manner
+ * 6 also back over requests that are under way.
+ */
+static uint32_t next_count(unsigned int manner, unsigned int round, uint32_t count)
+{
+    uint32_t answered = ring->rsp_prod, next = answered + pick(BLOCK_MAX_REQUESTS + 1);
+
+    if (manner == 5 && round == 30)
+        return answered + 1000;
+    return (int32_t)(next - count) > 0 || (manner == 6 && round >= 20) ? next : count;
+}
+
 /* One connection, wrong in one way or another; true when the backend took it. */
 static bool misbehave(void)
 {
@@ -112,7 +125,7 @@ static bool misbehave(void)
     for (unsigned int i = 0; connected && i < 40; i++) {
         if (i % 10 == 0)
             scribble();
-        ring->req_prod = manner == 5 && i == 30 ? ring->rsp_prod + 1000 : ring->rsp_prod + pick(33);
+        ring->req_prod = next_count(manner, i, ring->req_prod);
         for (unsigned int k = 0; k < 50; k++)
             ((uint8_t *)ring)[64 + pick(4032)] = (uint8_t)pick(256);
         event_send(port);

@@ -160,13 +160,42 @@ static void test_ring(void **state)
     free(page);
 }
 
+/* A count that goes back over requests under way is as wrong as one beyond the ring. */
+static void test_ring_backwards(void **state)
+{
+    struct blkif_sring *page = aligned_alloc(4096, 4096);
+    struct blkif_request copy;
+    struct ring ring;
+    unsigned place;
+
+    (void)state;
+    memset(page, 0, 4096);
+    page->rsp_prod = page->req_prod = UINT32_MAX - 3;
+    assert_int_equal(ring_attach(&ring, page), 0);
+    page->req_prod += 16;
+    for (unsigned i = 0; i < 16; i++)
+        assert_int_equal(ring_take(&ring, &copy, &place), 1);
+    ring_answer(&ring, 1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    ring_push(&ring);
+    for (unsigned back = 1; back < 16 + 3; back++) {
+        page->req_prod = ring.consumed - back;
+        assert_int_equal(ring_take(&ring, &copy, &place), -EINVAL);
+    }
+    page->req_prod = ring.answered + RING_SLOTS;
+    for (unsigned i = 0; i < RING_SLOTS - 15; i++)
+        assert_int_equal(ring_take(&ring, &copy, &place), 1);
+    assert_int_equal(ring_take(&ring, &copy, &place), 0);
+    page->req_prod++;
+    assert_int_equal(ring_take(&ring, &copy, &place), -EINVAL);
+    free(page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_indirect),
-        cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_good),           cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_indirect),       cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_ring_backwards),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
