@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
@@ -170,6 +171,43 @@ static void what_is_no_vmx_is_named_with_its_line(void **state)
     expect_error("a = \"1\n", 1);
 }
 
+static void the_last_of_equal_keys_counts(void **state)
+{
+    static const char text[] = "b = \"1\"\nkey = \"first\"\na = \"2\"\nKEY = \"second\"\n"
+                               "c = \"3\"\nKey = \"third\"\nb = \"4\"\n";
+    struct vmx_error error;
+
+    (void)state;
+    assert_int_equal(vmx_parse(&vmx, text, sizeof(text) - 1, &error), 0);
+    assert_string_equal(vmx_get(&vmx, "kEy"), "third");
+    assert_string_equal(vmx_get(&vmx, "a"), "2");
+    assert_string_equal(vmx_get(&vmx, "b"), "4");
+    assert_string_equal(vmx_get(&vmx, "c"), "3");
+    assert_null(vmx_get(&vmx, "d"));
+}
+
+/* A volume's scan reads every VMX: the largest and worst must not hold it up. */
+static void the_largest_file_is_read_quickly(void **state)
+{
+    char *text = malloc(VMX_SIZE_MAX + 1);
+    struct vmx_error vmx_error;
+    const char *error = NULL;
+    size_t length;
+    clock_t start;
+
+    (void)state;
+    assert_non_null(text);
+    length = (size_t)sprintf(text, "displayName=\"x\"\n");
+    for (int i = 1; i < VMX_SETTINGS_MAX; i++)
+        length += (size_t)sprintf(text + length, "%0110d=\"a\"\n", VMX_SETTINGS_MAX - i);
+    assert_true(length <= VMX_SIZE_MAX);
+    start = clock();
+    assert_int_equal(vmx_parse(&vmx, text, length, &vmx_error), 0);
+    assert_int_equal(vm_from_vmx(&vm, &vmx, &error), 0);
+    assert_true(clock() - start < CLOCKS_PER_SEC / 2);
+    free(text);
+}
+
 static void numbers_are_checked(void **state)
 {
     static const char *const bad[] = {
@@ -196,6 +234,8 @@ int main(void)
         cmocka_unit_test_teardown(the_xlcfg_is_one_that_xl_takes, teardown),
         cmocka_unit_test_teardown(names_that_an_xlcfg_cannot_say_are_refused, teardown),
         cmocka_unit_test_teardown(what_is_no_vmx_is_named_with_its_line, teardown),
+        cmocka_unit_test_teardown(the_last_of_equal_keys_counts, teardown),
+        cmocka_unit_test_teardown(the_largest_file_is_read_quickly, teardown),
         cmocka_unit_test_teardown(numbers_are_checked, teardown),
     };
 

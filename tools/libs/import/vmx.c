@@ -56,35 +56,23 @@ static char *copy_value(const char *from, const char *end)
     return value;
 }
 
-static struct vmx_setting *find(const struct vmx *vmx, const char *key)
-{
-    for (size_t i = 0; i < vmx->n_settings; i++)
-        if (strcasecmp(vmx->settings[i].key, key) == 0)
-            return &vmx->settings[i];
-    return NULL;
-}
-
 /* Takes both strings, which are freed in any case of failure. */
-static int put(struct vmx *vmx, char *key, char *value)
+static int put(struct vmx *vmx, char *key, char *value, unsigned int line)
 {
-    struct vmx_setting *old = key && value ? find(vmx, key) : NULL, *grown;
+    struct vmx_setting *grown = vmx->settings;
+    size_t n = vmx->n_settings;
 
-    if (old) {
-        free(old->value);
-        free(key);
-        old->value = value;
-        return 0;
-    }
-    grown = key && value && vmx->n_settings < VMX_SETTINGS_MAX
-                ? realloc(vmx->settings, (vmx->n_settings + 1) * sizeof(*grown))
-                : NULL;
-    if (!grown) {
+    /* Room for one, then doubled each time it is full. */
+    if (key && value && n < VMX_SETTINGS_MAX && (n & (n - 1)) == 0)
+        grown = realloc(vmx->settings, (n ? 2 * n : 1) * sizeof(*grown));
+    if (grown)
+        vmx->settings = grown;
+    if (!key || !value || n == VMX_SETTINGS_MAX || !grown) {
         free(key);
         free(value);
         return -1;
     }
-    vmx->settings = grown;
-    vmx->settings[vmx->n_settings++] = (struct vmx_setting){key, value};
+    vmx->settings[vmx->n_settings++] = (struct vmx_setting){key, value, line};
     return 0;
 }
 
@@ -109,9 +97,38 @@ static int parse_line(struct vmx *vmx, const char *at, const char *end, unsigned
         at++;
         end--;
     }
-    if (put(vmx, strndup(key, (size_t)(key_end - key)), copy_value(at, end)))
+    if (put(vmx, strndup(key, (size_t)(key_end - key)), copy_value(at, end), line))
         return complain(error, line, "more settings than a VMX file has, or no memory");
     return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct vmx_setting *one = a, *other = b;
+    int order = strcasecmp(one->key, other->key);
+
+    if (order == 0)
+        order = (one->line > other->line) - (one->line < other->line);
+    return order;
+}
+
+/* By key, so that a search is short whatever the file holds; the last of equal keys stays. */
+static void sort(struct vmx *vmx)
+{
+    size_t kept = 0;
+
+    qsort(vmx->settings, vmx->n_settings, sizeof(vmx->settings[0]), compare);
+    for (size_t i = 0; i < vmx->n_settings; i++) {
+        struct vmx_setting *setting = &vmx->settings[i];
+
+        if (i + 1 < vmx->n_settings && strcasecmp(setting->key, setting[1].key) == 0) {
+            free(setting->key);
+            free(setting->value);
+        } else {
+            vmx->settings[kept++] = *setting;
+        }
+    }
+    vmx->n_settings = kept;
 }
 
 int vmx_parse(struct vmx *vmx, const char *text, size_t length, struct vmx_error *error)
@@ -137,6 +154,7 @@ int vmx_parse(struct vmx *vmx, const char *text, size_t length, struct vmx_error
     }
     if (vmx->n_settings == 0)
         return complain(error, 0, "empty");
+    sort(vmx);
     return 0;
 }
 
@@ -152,9 +170,20 @@ void vmx_free(struct vmx *vmx)
 
 const char *vmx_get(const struct vmx *vmx, const char *key)
 {
-    const struct vmx_setting *setting = find(vmx, key);
+    size_t low = 0, high = vmx->n_settings;
 
-    return setting ? setting->value : NULL;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcasecmp(key, vmx->settings[middle].key);
+
+        if (order == 0)
+            return vmx->settings[middle].value;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
 }
 
 const char *vmx_getf(const struct vmx *vmx, const char *format, ...)

@@ -2,7 +2,7 @@
 /*
  * The syntax of a VMX file: KEY = "VALUE" a line. Keys are compared without regard to case, `#`
  * starts a comment, `|xx` in a value is the byte with that hexadecimal number. A later setting of a
- * key replaces the earlier.
+ * key replaces the earlier. The time a text takes grows as its length times the logarithm of that.
  */
 #ifndef IMPORT_VMX_H
 #define IMPORT_VMX_H
@@ -11,15 +11,16 @@
 #include <stddef.h>
 
 #define VMX_SIZE_MAX     (1u << 20) /* bytes of a file; real ones have a few thousand */
-#define VMX_SETTINGS_MAX 8192
+#define VMX_SETTINGS_MAX 8192       /* of a file, replaced ones too */
 
 struct vmx_setting {
     char *key; /* as written */
     char *value;
+    unsigned int line;
 };
 
 struct vmx {
-    struct vmx_setting *settings;
+    struct vmx_setting *settings; /* ordered by key */
     size_t n_settings;
 };
 
