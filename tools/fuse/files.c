@@ -96,6 +96,9 @@ static int open_locked(struct mount *mount, const char *path, struct fuse_file_i
     if (rc != 0)
         return rc;
     file = find(mount, stat.address);
+    /* The kernel may not keep what somebody else is writing to. */
+    info->direct_io =
+        mount->direct || (stat.is_locked && !writes && (file == NULL || !file->is_locked));
     if (file == NULL) {
         rc = vmfs_file_open(volume, path, writes ? VMFS_SHARE_EXCLUSIVE : VMFS_SHARE_NONE, &vmfs);
         if (rc == 0 && (info->flags & O_TRUNC) && (rc = vmfs_file_truncate(vmfs, 0)) != 0)
@@ -120,7 +123,6 @@ static int on_open(const char *path, struct fuse_file_info *info)
     int rc;
 
     writes ? mount_lock_all(mount) : (void)pthread_mutex_lock(&mount->lock);
-    info->direct_io = mount->direct;
     rc = mount_failed(mount, path, open_locked(mount, path + strspn(path, "/"), info));
     writes ? mount_unlock_all(mount) : (void)pthread_mutex_unlock(&mount->lock);
     return rc;
@@ -266,6 +268,8 @@ static int answer(struct mount *mount, struct open_file *file, const char *path,
         buf->size = 0;
     else if (length - offset < buf->size)
         buf->size = (size_t)(length - offset);
+    if (buf->size == 0)
+        return 0;
     if (buf->size >= SPLICE_MIN)
         loop_hand_on();
     if (map_whole(mount, file, offset, buf->size, &extent)) {
@@ -309,15 +313,23 @@ static int on_write(const char *path, const char *data, size_t size, off_t at,
 {
     struct mount *mount = mount_current();
     struct open_file *file = handle(info);
-    int rc;
+    uint64_t end = (uint64_t)at + size;
+    bool grows;
+    int rc = 0;
 
     loop_hand_on();
     pthread_mutex_lock(&mount->lock);
-    rc = reach(file, (uint64_t)at + size);
+    grows = end > vmfs_file_length(file->file);
+    if (grows) {
+        /* A file that grows may leave its sub-blocks to others, and readers may be in them. */
+        pthread_mutex_unlock(&mount->lock);
+        mount_lock_all(mount);
+        rc = reach(file, end);
+    }
     if (rc == 0)
         rc = vmfs_file_write(file->file, (uint64_t)at, data, size);
     rc = mount_failed(mount, path, rc);
-    pthread_mutex_unlock(&mount->lock);
+    grows ? mount_unlock_all(mount) : (void)pthread_mutex_unlock(&mount->lock);
     return rc != 0 ? rc : (int)size;
 }
 

@@ -160,6 +160,8 @@ static void *on_start(struct fuse_conn_info *connection, struct fuse_config *con
     config->nullpath_ok = 0;
     /* Another host may change what lies below; contents are kept while length and time stay. */
     config->auto_cache = 1;
+    config->ac_attr_timeout_set = 1;
+    config->ac_attr_timeout = 0;
     if (mount->is_writable && !vmfs_is_shared(mount->datastore.volume))
         config->attr_timeout = config->entry_timeout = ALONE_SECONDS;
     connection->want |= connection->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS);

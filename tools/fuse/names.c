@@ -9,8 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define UNIT 512u     /* of st_blocks */
-#define READ 4194304u /* what cp reads at once: large, since each read is a request */
+#define UNIT      512u     /* of st_blocks */
+#define READ      4194304u /* what cp reads at once: large, since each read is a request */
+#define SECOND_NS 1000000000u
+#define ASIDE_MAX 4200u /* bytes of a path, with the longest name in place of its last */
 
 /* FUSE's paths begin with a slash, the library's with a name. */
 static const char *inside(const char *path)
@@ -37,6 +39,9 @@ static void fill(struct stat *st, const struct vmfs_stat *from)
     st->st_blksize = READ;
     st->st_blocks = (blkcnt_t)(from->allocated / UNIT);
     st->st_mtime = st->st_atime = st->st_ctime = from->mtime_s;
+    /* VMFS has seconds only, and data written into a file does not change them: what is kept of
+     * contents is good while this stays. */
+    st->st_mtim.tv_nsec = from->turns % SECOND_NS;
 }
 
 /* As the file is now: one that is open here may have grown. */
@@ -146,22 +151,58 @@ static int on_remove(const char *path)
     return change(path, vmfs_remove);
 }
 
+static int not_empty(void *context, const char *name, const struct vmfs_stat *stat)
+{
+    (void)context;
+    (void)name;
+    (void)stat;
+    return -ENOTEMPTY;
+}
+
+/*
+ * What is replaced goes aside first and is removed last, so that it is back where the rename fails,
+ * and there under another name where power does.
+ */
+static int replace(struct vmfs_volume *volume, const char *from, const char *to,
+                   const struct vmfs_stat *target)
+{
+    const char *slash = strrchr(to, '/');
+    char aside[ASIDE_MAX];
+    int rc = target->type == VMFS_TYPE_DIRECTORY ? vmfs_list(volume, to, not_empty, NULL) : 0;
+
+    if (rc == 0 && (size_t)snprintf(aside, sizeof(aside), "%.*s.replaced-%08x",
+                                    slash == NULL ? 0 : (int)(slash - to) + 1, to,
+                                    target->address) >= sizeof(aside))
+        rc = -ENAMETOOLONG;
+    if (rc == 0)
+        rc = vmfs_rename(volume, to, aside);
+    if (rc != 0)
+        return rc;
+    rc = vmfs_rename(volume, from, to);
+    if (rc == 0)
+        return vmfs_remove(volume, aside);
+    if (vmfs_rename(volume, aside, to) != 0)
+        fprintf(stderr, "vmfs-mount: what was %s is %s now\n", to, aside);
+    return rc;
+}
+
 /* Replaces the target, as rename(2) does: with a moment in which neither is there. */
 static int on_rename(const char *from, const char *to, unsigned flags)
 {
     struct mount *mount = mount_current();
     struct vmfs_volume *volume = mount->datastore.volume;
     struct vmfs_stat stat;
-    int rc = 0;
+    int rc;
 
     if (flags != 0)
         return -EINVAL;
     mount_lock_all(mount);
-    if (vmfs_stat(volume, inside(from), &stat) == 0 && mount_is_open(mount, stat.address))
+    rc = vmfs_stat(volume, inside(from), &stat);
+    if (rc == 0 && mount_is_open(mount, stat.address))
         rc = -EBUSY;
-    else if (vmfs_stat(volume, inside(to), &stat) == 0)
-        rc = mount_failed(mount, to, vmfs_remove(volume, inside(to)));
-    if (rc == 0)
+    else if (rc == 0 && vmfs_stat(volume, inside(to), &stat) == 0)
+        rc = mount_failed(mount, to, replace(volume, inside(from), inside(to), &stat));
+    else if (rc == 0)
         rc = mount_failed(mount, from, vmfs_rename(volume, inside(from), inside(to)));
     mount_unlock_all(mount);
     return rc;

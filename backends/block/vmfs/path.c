@@ -103,6 +103,8 @@ static void stat_of(const struct vmfs_inode *inode, struct vmfs_stat *out)
     out->allocated =
         inode->fd.zla == VMFS_ZLA_RESIDENT ? 0 : inode->fd.block_count * inode->fd.unit_size;
     out->address = inode->fd.address;
+    out->turns = (uint32_t)inode->fd.lock.token;
+    out->is_locked = inode->fd.lock.mode != VMFS_LOCK_FREE && inode->fd.lock.mode != VMFS_LOCK_READ;
 }
 
 int vmfs_stat(struct vmfs_volume *volume, const char *path, struct vmfs_stat *out)

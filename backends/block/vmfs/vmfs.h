@@ -177,6 +177,8 @@ struct vmfs_stat {
     uint64_t length;    /* bytes */
     uint64_t allocated; /* bytes */
     uint32_t address;
+    uint32_t turns; /* of its lock: while the number stays, nobody has begun or ended to write */
+    bool is_locked; /* somebody may be writing to it: another process, or this one */
 };
 
 /* Paths are relative to the root, parts separated by "/"; "." and ".." are not resolved. */
