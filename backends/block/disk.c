@@ -49,6 +49,11 @@ int disk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_exte
     return rc != 0 ? rc : disk->ops->map(disk, offset, most, out, read_needed);
 }
 
+int disk_commit(struct disk *disk)
+{
+    return disk->read_only || disk->ops->commit == NULL ? 0 : disk->ops->commit(disk);
+}
+
 int disk_flush(struct disk *disk)
 {
     return disk->read_only ? 0 : disk->ops->flush(disk);
@@ -70,10 +75,9 @@ int disk_tick(struct disk *disk)
     return disk->ops->tick == NULL ? 0 : disk->ops->tick(disk);
 }
 
-void disk_close(struct disk *disk)
+int disk_close(struct disk *disk)
 {
-    if (disk != NULL)
-        disk->ops->close(disk);
+    return disk == NULL ? 0 : disk->ops->close(disk);
 }
 
 /* ---- raw ---- */
@@ -136,10 +140,11 @@ static int raw_tick(struct disk *disk)
     return 0;
 }
 
-static void raw_close(struct disk *disk)
+static int raw_close(struct disk *disk)
 {
     bdev_close(raw_of(disk)->dev);
     free(disk);
+    return 0;
 }
 
 static const struct disk_ops raw_ops = {

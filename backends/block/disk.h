@@ -15,7 +15,10 @@ struct disk;
 /* All offsets and lengths are bytes and multiples of 512. Return 0 or a negative errno. */
 struct disk_ops {
     int (*read)(struct disk *disk, uint64_t offset, void *buffer, size_t length);
-    /* Allocates what it must; newly allocated data is on stable storage when it returns. */
+    /*
+     * Allocates what it must. A flat disk's newly allocated data is on stable storage when it
+     * returns; what a sparse one took is forgotten if this process dies before commit().
+     */
     int (*write)(struct disk *disk, uint64_t offset, const void *buffer, size_t length);
     /*
      * Where a byte lies and for how long that stays contiguous, at most `most` bytes. What is not
@@ -23,6 +26,11 @@ struct disk_ops {
      */
     int (*map)(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
                bool *read_needed);
+    /*
+     * What was written so far survives the death of this process (of the host: after flush()).
+     * Costs nothing when nothing was allocated. NULL: it always does.
+     */
+    int (*commit)(struct disk *disk);
     /* Everything written so far, also directly to mapped extents, becomes durable. */
     int (*flush)(struct disk *disk);
     /*
@@ -32,7 +40,8 @@ struct disk_ops {
     int (*discard)(struct disk *disk, uint64_t offset, uint64_t length);
     /* Called every second or so; keeps leases, sees a raw disk grow. -ESTALE: stop all writing. */
     int (*tick)(struct disk *disk);
-    void (*close)(struct disk *disk);
+    /* Flushes and frees the disk, whatever it returns: what could not be flushed may be lost. */
+    int (*close)(struct disk *disk);
 };
 
 struct disk {
@@ -50,11 +59,14 @@ int disk_read(struct disk *disk, uint64_t offset, void *buffer, size_t length);
 int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t length);
 int disk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
              bool *read_needed);
+/* Before a write is called done: see disk_ops. */
+int disk_commit(struct disk *disk);
 int disk_flush(struct disk *disk);
 /* -EOPNOTSUPP where nothing would come of it. */
 int disk_discard(struct disk *disk, uint64_t offset, uint64_t length);
 int disk_tick(struct disk *disk);
-void disk_close(struct disk *disk);
+/* NULL is fine. A failure means that writes which no disk_flush() followed may be lost. */
+int disk_close(struct disk *disk);
 
 /* Opens a whole device or file as a raw disk. */
 int disk_open_raw(const char *path, bool read_only, struct disk **out, char error[DISK_ERROR_MAX]);

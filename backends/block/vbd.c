@@ -62,6 +62,19 @@ int vbd_open_disk(struct vbd *vbd, char error[DISK_ERROR_MAX])
     return 0;
 }
 
+void vbd_close_disk(struct vbd *vbd)
+{
+    int rc;
+
+    engine_close(vbd->engine);
+    rc = disk_close(vbd->disk);
+    vbd->engine = NULL;
+    vbd->disk = NULL;
+    if (rc != 0)
+        vbd_log(vbd, "closing the disk: %s; what the guest did not flush may be lost",
+                strerror(-rc));
+}
+
 static int open_disk(struct vbd *vbd)
 {
     char mode[8], policy[16], error[DISK_ERROR_MAX];
@@ -135,8 +148,7 @@ void vbd_close(struct vbd *vbd)
 {
     disconnect(vbd);
     vbd_stats_close(vbd);
-    engine_close(vbd->engine);
-    disk_close(vbd->disk);
+    vbd_close_disk(vbd);
     if (vbd->evtchn != NULL)
         xenevtchn_close(vbd->evtchn);
     if (vbd->gnttab != NULL)

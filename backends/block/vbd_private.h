@@ -48,6 +48,7 @@ struct vbd_slot {
     int16_t status;
     bool done;
     bool arrived; /* read from the disk, on its way to the guest */
+    bool written; /* to the disk, which may not have committed it yet */
     bool held;    /* failed, to be tried again */
 };
 
@@ -84,6 +85,8 @@ struct vbd {
 void vbd_log(struct vbd *vbd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Opens the disk the struct names, as disk_open_wait() does. */
 int vbd_open_disk(struct vbd *vbd, char error[DISK_ERROR_MAX]);
+/* Ends engine and disk; logs what could not be kept. Nothing may be under way. */
+void vbd_close_disk(struct vbd *vbd);
 
 /* ---- vbd_resize.c ---- */
 /* Tells the frontend of a disk that has grown. */

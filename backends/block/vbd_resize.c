@@ -31,8 +31,7 @@ static int grow(struct vbd *vbd, uint64_t size, char error[DISK_ERROR_MAX])
         engine_wait(vbd->engine);
     if (vbd->page != NULL)
         vbd_answer(vbd);
-    engine_close(vbd->engine);
-    disk_close(vbd->disk);
+    vbd_close_disk(vbd);
     rc = disk_grow(vbd->format, vbd->target, size, error);
     if (vbd_open_disk(vbd, reopening) != 0 || engine_open(vbd->disk, &vbd->engine) != 0) {
         /* A new process takes the ring over, as after any other death. */

@@ -77,20 +77,31 @@ static void hold(struct vbd_slot *slot, int rc)
     }
 }
 
-static void io_done(struct engine_io *io, int rc)
+/* The disk fails a request: it is held, or the guest hears of it. */
+static void fail(struct vbd_slot *slot, int rc)
 {
-    struct vbd_slot *slot = io->context;
-
-    if (rc != 0 && rc != -EOPNOTSUPP && slot->vbd->errors++ < MAX_LOGGED_ERRORS)
+    if (rc != -EOPNOTSUPP && slot->vbd->errors++ < MAX_LOGGED_ERRORS)
         vbd_log(slot->vbd, "request at sector %llu failed: %s%s%s",
                 (unsigned long long)slot->request.sector, strerror(-rc),
                 slot->vbd->disk->error[0] != '\0' ? ": " : "", slot->vbd->disk->error);
     if (slot->vbd->on_error == VBD_PAUSE && may_pass(rc))
         hold(slot, rc);
-    else if (rc == 0 && slot->request.kind == REQUEST_READ)
-        slot->arrived = true;
     else
         finish(slot, status_of(rc));
+}
+
+static void io_done(struct engine_io *io, int rc)
+{
+    struct vbd_slot *slot = io->context;
+
+    if (rc != 0)
+        fail(slot, rc);
+    else if (slot->request.kind == REQUEST_READ)
+        slot->arrived = true;
+    else if (slot->request.kind == REQUEST_WRITE)
+        slot->written = true;
+    else
+        finish(slot, BLKIF_RSP_OKAY);
 }
 
 /* Lists the copies of all a request's bytes. */
@@ -142,11 +153,35 @@ static void hand_over(struct vbd *vbd)
     }
 }
 
+/* Calls writes done, once for all that are, that neither we nor a successor can forget. */
+static void commit(struct vbd *vbd)
+{
+    struct vbd_slot *written[RING_SLOTS];
+    unsigned count = 0;
+    int rc;
+
+    for (unsigned i = 0; i < RING_SLOTS; i++) {
+        if (vbd->slots[i].written)
+            written[count++] = &vbd->slots[i];
+    }
+    if (count == 0)
+        return;
+    rc = disk_commit(vbd->disk);
+    for (unsigned i = 0; i < count; i++) {
+        written[i]->written = false;
+        if (rc != 0)
+            fail(written[i], rc);
+        else
+            finish(written[i], BLKIF_RSP_OKAY);
+    }
+}
+
 void vbd_answer(struct vbd *vbd)
 {
     struct ring *ring = &vbd->ring;
 
     hand_over(vbd);
+    commit(vbd);
     while (ring->answered != ring->consumed) {
         struct vbd_slot *slot = &vbd->slots[ring->answered % RING_SLOTS];
 
@@ -178,6 +213,7 @@ static unsigned take_batch(struct vbd *vbd, struct vbd_slot **batch)
         slot->vbd = vbd;
         slot->done = false;
         slot->arrived = false;
+        slot->written = false;
         slot->held = false;
         status = request_parse(&copy, &vbd->limits, &slot->request);
         if (status == BLKIF_RSP_OKAY && vbd->failed && slot->request.kind != REQUEST_READ)

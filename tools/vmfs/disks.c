@@ -253,6 +253,14 @@ static int fill(struct disk *disk, uint64_t at, char *buffer, size_t length)
     return rc != 0 ? rc : disk_write(disk, at, buffer, length);
 }
 
+/* Closes a disk that was written; `rc` is what came of it so far. */
+static int close_changed(struct disk *disk, const char *target, int rc)
+{
+    int closed = disk_close(disk);
+
+    return rc == 0 && closed != 0 ? complain("%s: closing: %s", target, strerror(-closed)) : rc;
+}
+
 int command_punch_zero(const struct options *options, const char *target)
 {
     struct disk *disk;
@@ -262,8 +270,7 @@ int command_punch_zero(const struct options *options, const char *target)
         return rc;
     rc = disk->discard_unit == 0 ? complain("%s: a disk of this format keeps its room", target)
                                  : each_piece(disk, true, "punching", punch);
-    disk_close(disk);
-    return rc;
+    return close_changed(disk, target, rc);
 }
 
 int command_inflate(const struct options *options, const char *target)
@@ -274,8 +281,7 @@ int command_inflate(const struct options *options, const char *target)
     if (rc != 0)
         return rc;
     rc = each_piece(disk, false, "inflating", fill);
-    disk_close(disk);
-    return rc;
+    return close_changed(disk, target, rc);
 }
 
 /* ---- grow, rename, delete, adopt, check ---- */

@@ -108,7 +108,10 @@ static int finish(struct target *target, int rc, struct store *store, char *erro
 
         if ((rc != 0 && error[0] == '\0') || flushed != 0)
             snprintf(error, DISK_ERROR_MAX, "%s", target->disk->error);
-        disk_close(target->disk);
+        rc = rc != 0 ? rc : flushed;
+        flushed = disk_close(target->disk);
+        if (rc == 0 && flushed != 0)
+            snprintf(error, DISK_ERROR_MAX, "closing the new disk: %s", strerror(-flushed));
         return rc != 0 ? rc : flushed;
     }
     if (rc != 0 && error[0] == '\0')

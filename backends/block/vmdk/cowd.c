@@ -90,6 +90,7 @@ static const char *header_fault(const struct cowd_header *h, int *code)
 
 static int cowd_locate(struct extent *extent, uint64_t offset, uint64_t most, struct place *out);
 static int cowd_allocate(struct extent *extent, uint64_t offset, const void *data, size_t length);
+static int cowd_commit(struct extent *extent);
 static int cowd_flush(struct extent *extent);
 static int cowd_check(struct extent *extent, struct vmdk_check *check);
 static int cowd_close(struct extent *extent);
@@ -97,6 +98,7 @@ static int cowd_close(struct extent *extent);
 static const struct extent_ops cowd_ops = {
     .locate = cowd_locate,
     .allocate = cowd_allocate,
+    .commit = cowd_commit,
     .flush = cowd_flush,
     .check = cowd_check,
     .close = cowd_close,
@@ -251,6 +253,11 @@ static int cowd_allocate(struct extent *extent, uint64_t offset, const void *dat
     for (; grain < end && rc == 0; grain++, at += extent->grain)
         rc = put_grain(cowd, grain, (uint32_t)(at / VMDK_SECTOR));
     return rc;
+}
+
+static int cowd_commit(struct extent *extent)
+{
+    return extent->writable ? tables_commit(cowd_of(extent)->tables) : 0;
 }
 
 static int cowd_flush(struct extent *extent)

@@ -47,6 +47,11 @@ struct extent_ops {
     int (*read)(struct extent *extent, uint64_t offset, void *buffer, size_t length);
     /* Takes any write in place of link.c's own way; NULL nearly everywhere. */
     int (*write)(struct extent *extent, uint64_t offset, const void *buffer, size_t length);
+    /*
+     * Everything written survives the death of this process, if not of the host: tables are in the
+     * file. NULL: write and allocate keep nothing back.
+     */
+    int (*commit)(struct extent *extent);
     /* Everything written becomes durable, data before what points at it. */
     int (*flush)(struct extent *extent);
     /* Compares the tables with each other and the file; see vmdk_check(). NULL: nothing to compare.

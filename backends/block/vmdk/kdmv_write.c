@@ -110,6 +110,11 @@ int kdmv_allocate(struct extent *extent, uint64_t offset, const void *data, size
     return rc;
 }
 
+static int kdmv_commit(struct extent *extent)
+{
+    return extent->writable ? tables_commit(kdmv_of(extent)->tables) : 0;
+}
+
 int kdmv_flush(struct extent *extent)
 {
     return extent->writable ? tables_flush(kdmv_of(extent)->tables) : 0;
@@ -133,6 +138,7 @@ int kdmv_close(struct extent *extent)
 const struct extent_ops kdmv_plain_ops = {
     .locate = kdmv_locate,
     .allocate = kdmv_allocate,
+    .commit = kdmv_commit,
     .flush = kdmv_flush,
     .check = kdmv_check,
     .close = kdmv_close,

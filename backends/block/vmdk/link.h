@@ -23,6 +23,7 @@ struct link {
     struct part *parts;
     unsigned part_count, last_part;
     bool cid_renewed;
+    bool uncommitted;    /* grains were taken since the last link_commit() */
     struct link *parent; /* owned; NULL for a base */
     uint8_t *grain;      /* room to put a grain together; as large as the largest */
     uint32_t grain_size;
@@ -64,6 +65,8 @@ int link_write_bytes(struct link *link, uint64_t offset, const void *buffer, siz
 /* As disk_ops.map. */
 int link_map(struct link *link, uint64_t offset, uint64_t most, struct bdev_extent *out,
              bool *read_needed);
+/* As disk_ops.commit. */
+int link_commit(struct link *link);
 int link_flush(struct link *link);
 /* Gives back the room of a range of flat extents; others keep theirs. As disk_ops.discard. */
 int link_discard(struct link *link, uint64_t offset, uint64_t length);

@@ -132,6 +132,7 @@ static int write_new(struct link *link, struct part *part, const struct place *p
 
     if (extent->ops->allocate == NULL)
         return link_fail(link, -EROFS, "this part of the disk cannot be written");
+    link->uncommitted = true;
     if (inside % extent->grain == 0 && (length >= extent->grain || to_end)) {
         if (!to_end)
             length -= length % extent->grain;
@@ -211,6 +212,22 @@ int link_map(struct link *link, uint64_t offset, uint64_t most, struct bdev_exte
         part->extent->file->store->ops->map(part->extent->file, place.at, place.length, out));
 }
 
+int link_commit(struct link *link)
+{
+    int rc = 0;
+
+    if (!link->uncommitted)
+        return 0;
+    for (unsigned i = 0; i < link->part_count && rc == 0; i++) {
+        struct extent *extent = link->parts[i].extent;
+
+        if (extent->ops->commit != NULL)
+            rc = part_result(link, &link->parts[i], extent->ops->commit(extent));
+    }
+    link->uncommitted = rc != 0;
+    return rc;
+}
+
 int link_flush(struct link *link)
 {
     int rc = 0;
@@ -235,7 +252,8 @@ int link_discard(struct link *link, uint64_t offset, uint64_t length)
             break;
         extent = part->extent;
         /* Where there are grains, what lies under them differs: their room is not the store's. */
-        if (place.kind == PLACE_STORED && extent->writable && extent->grain == 0)
+        if (place.kind == PLACE_STORED && extent->writable && extent->grain == 0 &&
+            extent->file->store->ops->discard != NULL)
             rc = part_result(
                 link, part,
                 extent->file->store->ops->discard(extent->file, place.at, place.length));

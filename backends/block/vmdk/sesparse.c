@@ -122,6 +122,7 @@ static int se_locate(struct extent *extent, uint64_t offset, uint64_t most, stru
 static const struct extent_ops se_ops = {
     .locate = se_locate,
     .allocate = se_allocate,
+    .commit = se_commit,
     .flush = se_flush,
     .check = se_check,
     .close = se_close,

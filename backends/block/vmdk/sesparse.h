@@ -123,6 +123,7 @@ int se_table_at(struct se_extent *se, uint64_t table, uint64_t *out);
 /* The table entry of one grain of the disk; SE_ZERO, SE_STORED etc. are checked. */
 int se_entry(struct se_extent *se, uint64_t grain, uint64_t *out);
 int se_allocate(struct extent *extent, uint64_t offset, const void *data, size_t length);
+int se_commit(struct extent *extent);
 int se_flush(struct extent *extent);
 int se_close(struct extent *extent);
 int se_check(struct extent *extent, struct vmdk_check *check);

@@ -170,6 +170,11 @@ int se_allocate(struct extent *extent, uint64_t offset, const void *data, size_t
     return rc;
 }
 
+int se_commit(struct extent *extent)
+{
+    return extent->writable ? tables_commit(se_of(extent)->tables) : 0;
+}
+
 int se_flush(struct extent *extent)
 {
     return extent->writable ? tables_flush(se_of(extent)->tables) : 0;

@@ -15,10 +15,11 @@
 #define NONE    UINT32_MAX
 
 struct page {
-    uint64_t number;  /* file offset / PAGE */
-    uint32_t next;    /* in its bucket */
-    uint8_t dirty[2]; /* a bit a sector, by enum tables_order */
-    bool used;        /* since the clock's hand passed */
+    uint64_t number; /* file offset / PAGE */
+    uint32_t next;   /* in its bucket */
+    /* A bit a sector, by enum tables_order: changed; written, but not known to be durable. */
+    uint8_t dirty[2], unsure[2];
+    bool used; /* since the clock's hand passed */
     uint8_t *bytes;
 };
 
@@ -27,7 +28,7 @@ struct tables {
     struct page *pages;
     uint32_t bucket[BUCKETS];
     uint32_t count, hand;
-    uint32_t dirty_pages;
+    bool dirty; /* some page is */
 };
 
 struct tables *tables_new(struct store_file *file)
@@ -90,7 +91,7 @@ static int evict(struct tables *tables, struct page **out)
             break;
         page->used = false;
     }
-    if ((page->dirty[0] | page->dirty[1]) != 0) {
+    if ((page->dirty[0] | page->dirty[1] | page->unsure[0] | page->unsure[1]) != 0) {
         int rc = tables_flush(tables);
 
         if (rc != 0)
@@ -147,7 +148,7 @@ static int page_get(struct tables *tables, uint64_t offset, size_t size, struct 
             return rc;
         rc = fill(tables, offset / PAGE, page->bytes);
         page->number = rc == 0 ? offset / PAGE : UINT64_MAX;
-        page->dirty[0] = page->dirty[1] = 0;
+        page->dirty[0] = page->dirty[1] = page->unsure[0] = page->unsure[1] = 0;
         bucket = bucket_of(tables, page->number);
         page->next = *bucket;
         *bucket = (uint32_t)(page - tables->pages);
@@ -178,8 +179,7 @@ static int put(struct tables *tables, uint64_t offset, const void *value, size_t
     if (rc != 0)
         return rc;
     memcpy(page->bytes + offset % PAGE, value, size);
-    if ((page->dirty[0] | page->dirty[1]) == 0)
-        tables->dirty_pages++;
+    tables->dirty = true;
     page->dirty[order] |= (uint8_t)(1u << (offset % PAGE / SECTOR));
     return 0;
 }
@@ -266,40 +266,63 @@ static int write_page(struct tables *tables, struct page *page, enum tables_orde
     return 0;
 }
 
-/* Writes and flushes all sectors of one order. A sector marked twice stays for the later one. */
+/* Writes all sectors of one order. A sector marked twice stays for the later one. */
 static int write_order(struct tables *tables, enum tables_order order)
 {
-    bool written = false;
-    int rc = 0;
-
-    for (uint32_t i = 0; i < tables->count && rc == 0; i++) {
+    for (uint32_t i = 0; i < tables->count; i++) {
         struct page *page = &tables->pages[i];
+        int rc;
 
         if (order == TABLES_EARLY)
             page->dirty[TABLES_EARLY] &= (uint8_t)~page->dirty[TABLES_LATE];
         if (page->dirty[order] == 0)
             continue;
         rc = write_page(tables, page, order);
-        written = true;
+        if (rc != 0)
+            return rc;
+        page->unsure[order] |= page->dirty[order];
+        page->dirty[order] = 0;
     }
-    if (rc == 0 && written)
-        rc = tables->file->store->ops->flush(tables->file);
-    /* Only what is known to be durable is clean: a failed flush is tried again whole. */
-    for (uint32_t i = 0; i < tables->count && rc == 0; i++)
-        tables->pages[i].dirty[order] = 0;
+    return 0;
+}
+
+/* What was written becomes durable; if that fails, all of it is to be written again. */
+static int make_durable(struct tables *tables)
+{
+    int rc = tables->file->store->ops->flush(tables->file);
+
+    for (uint32_t i = 0; i < tables->count; i++) {
+        struct page *page = &tables->pages[i];
+
+        for (unsigned order = 0; order < 2; order++) {
+            if (rc != 0)
+                page->dirty[order] |= page->unsure[order];
+            page->unsure[order] = 0;
+        }
+    }
+    tables->dirty = tables->dirty || rc != 0;
+    return rc;
+}
+
+int tables_commit(struct tables *tables)
+{
+    int rc;
+
+    if (!tables->dirty)
+        return 0;
+    rc = write_order(tables, TABLES_EARLY);
+    if (rc == 0)
+        rc = make_durable(tables);
+    if (rc == 0)
+        rc = write_order(tables, TABLES_LATE);
+    if (rc == 0)
+        tables->dirty = false;
     return rc;
 }
 
 int tables_flush(struct tables *tables)
 {
-    int rc = tables->file->store->ops->flush(tables->file);
+    int rc = tables_commit(tables);
 
-    if (rc != 0 || tables->dirty_pages == 0)
-        return rc;
-    rc = write_order(tables, TABLES_EARLY);
-    if (rc == 0)
-        rc = write_order(tables, TABLES_LATE);
-    if (rc == 0)
-        tables->dirty_pages = 0;
-    return rc;
+    return rc == 0 ? make_durable(tables) : rc;
 }

@@ -2,10 +2,11 @@
 /*
  * tables: the metadata of one sparse file, a few pages of it in memory.
  *
- * Reads come through a cache of pages; writes stay in it until tables_flush(), which first makes
- * the file's data durable: a table on disk never points at data that is not there. Sectors marked
- * EARLY (what says that room is taken) reach the disk before those marked LATE (what points at the
- * room), so a crash between leaves room that nobody uses, never room that two use.
+ * Reads come through a cache of pages; writes stay in it until tables_commit() or tables_flush().
+ * Both make the file's data durable before they write sectors marked LATE (what points at room): a
+ * table on disk never points at data that is not there. Sectors marked EARLY (what says that room
+ * is taken) are durable by then too, so a crash between leaves room that nobody uses, never room
+ * that two use.
  * Only whole dirty sectors are written back: a page may hold a neighbour's data.
  */
 #ifndef BACKENDS_BLOCK_VMDK_TABLES_H
@@ -40,7 +41,13 @@ int tables_clear(struct tables *tables, uint64_t offset, uint64_t length);
 /* Forgets a range that was written behind the cache's back. Nothing in it may be dirty. */
 void tables_forget(struct tables *tables, uint64_t offset, uint64_t length);
 
-/* Makes everything durable, in order: data, early sectors, late sectors. */
+/*
+ * Puts every change into the file, in order: data and early sectors, durable, then late sectors. A
+ * death of this process then loses nothing; the late sectors survive the host's after
+ * tables_flush(). Costs nothing when nothing was changed.
+ */
+int tables_commit(struct tables *tables);
+/* tables_commit(), and makes everything durable. After a failure both try everything again. */
 int tables_flush(struct tables *tables);
 
 #endif

@@ -46,6 +46,11 @@ static int vmdk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bd
     return result(disk, link_map(link_of(disk), offset, most, out, read_needed));
 }
 
+static int vmdk_commit(struct disk *disk)
+{
+    return result(disk, link_commit(link_of(disk)));
+}
+
 static int vmdk_flush(struct disk *disk)
 {
     return result(disk, link_flush(link_of(disk)));
@@ -65,21 +70,23 @@ static int vmdk_tick(struct disk *disk)
                : result(disk, link_result(link_of(disk), store->ops->tick(store)));
 }
 
-static void vmdk_close(struct disk *disk)
+static int vmdk_close(struct disk *disk)
 {
     struct store *store = link_of(disk)->store;
     bool owns_store = ((struct vmdk_disk *)disk)->owns_store;
+    int rc = link_close(link_of(disk));
 
-    link_close(link_of(disk));
     if (owns_store)
         store_close(store);
     free(disk);
+    return rc;
 }
 
 static const struct disk_ops vmdk_ops = {
     .read = vmdk_read,
     .write = vmdk_write,
     .map = vmdk_map,
+    .commit = vmdk_commit,
     .flush = vmdk_flush,
     .discard = vmdk_discard,
     .tick = vmdk_tick,

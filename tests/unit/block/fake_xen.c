@@ -107,7 +107,8 @@ static void close_vbd(struct vbd *vbd)
     vbd_answer(vbd);
     vbd_put_buffers(vbd);
     engine_close(vbd->engine);
-    disk_close(vbd->disk);
+    if (disk_close(vbd->disk) != 0)
+        _exit(3);
     free(vbd);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backend's own code on a thin VMDK on a VMFS image, in a process that is killed under load.
- * The guest's ring, pages and events are shared memory; everything else is real: ring, requests,
- * grant cache, io_uring, VMDK, VMFS. Each seed writes, reads, flushes and discards at random and
- * kills the backend three times; a new one goes on with the same ring. Nothing answered may be
- * lost, nothing asked may stay unanswered, every read must give what was last written.
+ * The backend's own code on thin and sparse VMDKs on a VMFS image, in a process that is killed
+ * under load. The guest's ring, pages and events are shared memory; everything else is real: ring,
+ * requests, grant cache, io_uring, VMDK, VMFS. Each seed writes, reads, flushes and discards at
+ * random and kills the backend three times; a new one goes on with the same ring. Nothing answered
+ * may be lost, nothing asked may stay unanswered, every read must give what was last written.
  *
  * KILL_SEEDS (default 12) seeds beginning with KILL_FIRST (default 1).
  */
@@ -33,14 +33,13 @@
 static char image[] = "/dev/shm/corbel-kill-XXXXXX";
 static uint8_t *model;
 
-static void make_disk(struct datastore *datastore)
+static void make_disk(struct datastore *datastore, const char *path, const struct vmdk_create *how)
 {
-    const struct vmdk_create how = {.kind = VMDK_KIND_VMFS_THIN, .size = DISK_SIZE};
     char error[DISK_ERROR_MAX];
     struct store *store;
 
     assert_int_equal(datastore_store(datastore, &store), 0);
-    if (vmdk_create(store, "x.vmdk", &how, error) != 0)
+    if (vmdk_create(store, path, how, error) != 0)
         fail_msg("%s", error);
     store_close(store);
 }
@@ -56,6 +55,7 @@ static void open_volume(struct datastore *store, unsigned flags)
 
 static int make_volume(void **state)
 {
+    const struct vmdk_create how = {.kind = VMDK_KIND_VMFS_THIN, .size = DISK_SIZE};
     char error[VMFS_ERROR_MAX];
     struct datastore store;
     struct bdev *dev;
@@ -69,7 +69,7 @@ static int make_volume(void **state)
     close(fd);
     bdev_close(dev);
     open_volume(&store, VMFS_OPEN_WRITE);
-    make_disk(&store);
+    make_disk(&store, "x.vmdk", &how);
     return setenv("CORBEL_DEVICES", image, 1);
 }
 
@@ -94,6 +94,7 @@ struct guest {
     struct op ops[RING_SLOTS];
     bool region_busy[REGIONS];
     unsigned seed, outstanding, answered;
+    bool keeps_room; /* the disk has no discard */
 };
 
 static unsigned pick(struct guest *guest, unsigned below)
@@ -137,7 +138,7 @@ static bool put(struct guest *guest)
         return false;
     op = &guest->ops[slot];
     *op = (struct op){.busy = true, .region = region};
-    op->operation = kinds[pick(guest, sizeof(kinds))];
+    op->operation = kinds[pick(guest, sizeof(kinds) - guest->keeps_room)];
     op->pages = op->operation == BLKIF_OP_READ || op->operation == BLKIF_OP_WRITE
                     ? 1 + pick(guest, PAGES_PER)
                     : 0;
@@ -214,28 +215,34 @@ static void finish(struct guest *guest)
     }
 }
 
-static void compare_disk(void)
+static void read_disk(const char *target, uint8_t *bytes)
 {
-    uint8_t *bytes = malloc(DISK_SIZE);
     char error[DISK_ERROR_MAX];
     struct disk *disk;
 
-    if (disk_open_wait("vmdk", TARGET, true, VBD_OPEN_WAIT_MS, &disk, error) != 0)
+    if (disk_open_wait("vmdk", target, true, VBD_OPEN_WAIT_MS, &disk, error) != 0)
         fail_msg("%s", error);
     for (uint64_t at = 0; at < DISK_SIZE; at += MIB)
         assert_int_equal(disk_read(disk, at, bytes + at, MIB), 0);
-    assert_memory_equal(bytes, model, DISK_SIZE);
     disk_close(disk);
+}
+
+static void compare_disk(const char *target)
+{
+    uint8_t *bytes = malloc(DISK_SIZE);
+
+    read_disk(target, bytes);
+    assert_memory_equal(bytes, model, DISK_SIZE);
     free(bytes);
 }
 
-static void one_seed(unsigned seed)
+static void one_seed(unsigned seed, const char *target, bool keeps_room)
 {
-    struct guest guest = {.seed = seed};
+    struct guest guest = {.seed = seed, .keeps_room = keeps_room};
     unsigned asked = 0, kills = 0;
 
     fake_new(&guest.backend);
-    fake_start(&guest.backend, TARGET);
+    fake_start(&guest.backend, target);
     while (asked < OPS) {
         unsigned burst = 1 + pick(&guest, 24);
 
@@ -246,7 +253,7 @@ static void one_seed(unsigned seed)
             nap_us(pick(&guest, 6000));
             fake_kill(&guest.backend);
             kills++;
-            fake_start(&guest.backend, TARGET);
+            fake_start(&guest.backend, target);
         }
         fake_wait(&guest.backend, 2);
         take(&guest);
@@ -255,7 +262,7 @@ static void one_seed(unsigned seed)
     assert_int_equal(fake_stop(&guest.backend), 0);
     assert_int_equal(guest.answered, OPS);
     fake_free(&guest.backend);
-    compare_disk();
+    compare_disk(target);
 }
 
 static unsigned variable(const char *name, unsigned usual)
@@ -283,12 +290,43 @@ static void test_kill_loses_nothing(void **state)
 
     (void)state;
     for (unsigned seed = first; seed < first + seeds; seed++) {
-        one_seed(seed);
+        one_seed(seed, TARGET, false);
         if (seed % 50 == 0)
             check_volume();
     }
     check_volume();
     printf("%u seeds, %u kills\n", seeds, 3 * seeds);
+}
+
+/* The formats that keep tables: what they took for an answered write must be in them. */
+static void test_kill_sparse(void **state)
+{
+    static const struct {
+        const char *path, *target;
+        enum vmdk_kind kind;
+        const char *parent;
+    } disks[] = {
+        {"mono.vmdk", "[kill] mono.vmdk", VMDK_KIND_MONOLITHIC_SPARSE, NULL},
+        {"cowd.vmdk", "[kill] cowd.vmdk", VMDK_KIND_VMFS_SPARSE, "x.vmdk"},
+        {"se.vmdk", "[kill] se.vmdk", VMDK_KIND_SE_SPARSE, "x.vmdk"},
+    };
+    unsigned seeds = (variable("KILL_SEEDS", 12) + 3) / 4, first = variable("KILL_FIRST", 1);
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(disks) / sizeof(disks[0]); i++) {
+        const struct vmdk_create how = {.kind = disks[i].kind,
+                                        .size = disks[i].parent == NULL ? DISK_SIZE : 0,
+                                        .parent = disks[i].parent};
+        struct datastore store;
+
+        open_volume(&store, VMFS_OPEN_WRITE);
+        make_disk(&store, disks[i].path, &how);
+        read_disk(disks[i].target, model);
+        for (unsigned seed = first; seed < first + seeds; seed++)
+            one_seed(seed, disks[i].target, true);
+    }
+    read_disk(TARGET, model);
+    check_volume();
 }
 
 /* ---- a full volume ---- */
@@ -398,7 +436,7 @@ static void test_full_volume(void **state)
         }
         assert_int_equal(fake_stop(&guest.backend), 0);
         fake_free(&guest.backend);
-        compare_disk();
+        compare_disk(TARGET);
     }
 }
 
@@ -447,6 +485,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kill_loses_nothing),
+        cmocka_unit_test(test_kill_sparse),
         cmocka_unit_test(test_full_volume),
         cmocka_unit_test(test_nonsense),
     };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The power cut under sparse disks: random writes and flushes, the device gone at any write, and of
- * what was not flushed any sectors kept and any lost. Afterwards every sector holds what was
- * flushed or what was written since, never anything else, and the checker leaves nothing to find.
+ * The power cut under sparse disks: random writes, commits and flushes, the device gone at any
+ * write, and of what was not flushed any sectors kept and any lost. Afterwards every sector holds
+ * what was flushed or what was written since, never anything else, and the checker leaves nothing
+ * to find.
  * SEEDS (environment) is how many runs of each format; 200 is what CI has time for.
  */
 #include "block/vmdk/vmdk.h"
@@ -104,6 +105,8 @@ static void work(struct model *m)
                 m->pending[first + i][PENDING - 1] = m->stamp;
         }
         rc = disk_write(disk, first * SECTOR, buffer, count * SECTOR);
+        if (rc == 0 && next(m, 2) == 0)
+            rc = disk_commit(disk);
     }
     /* What is in memory is gone: closing writes to a device that no longer answers. */
     m->memory.fail_at = 1;
