@@ -69,6 +69,14 @@ struct bdev_extent {
  */
 int bdev_file_open(const char *path, bool read_only, struct bdev **out);
 
+/*
+ * The same for one user: a writer keeps every other caller of this function out until the device is
+ * closed and its last transfer has ended, a reader keeps writers out. A block device that this
+ * host's kernel uses itself, or a part of it (mounted, swap, in a volume group or an array), is not
+ * opened for writing. -EBUSY.
+ */
+int bdev_file_claim(const char *path, bool read_only, struct bdev **out);
+
 /* Bounds-checked wrappers: -EINVAL past the end or unaligned, -EROFS on a read-only device. */
 int bdev_read(struct bdev *dev, uint64_t offset, void *buffer, size_t length);
 int bdev_write(struct bdev *dev, uint64_t offset, const void *buffer, size_t length);

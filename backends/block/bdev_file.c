@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -206,7 +207,8 @@ static int disk_setup(struct bdev_file *file)
     return 0;
 }
 
-int bdev_file_open(const char *path, bool read_only, struct bdev **out)
+/* `exclusive` is O_EXCL or 0. */
+static int open_with(const char *path, bool read_only, int exclusive, struct bdev **out)
 {
     struct bdev_file *file = calloc(1, sizeof(*file));
     struct stat st;
@@ -218,7 +220,7 @@ int bdev_file_open(const char *path, bool read_only, struct bdev **out)
     file->dev.read_only = read_only;
     file->dev.sector = BDEV_SECTOR;
     snprintf(file->dev.name, sizeof(file->dev.name), "%s", path);
-    file->dev.fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    file->dev.fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | exclusive);
     if (file->dev.fd < 0) {
         rc = -errno;
         free(file);
@@ -237,5 +239,29 @@ int bdev_file_open(const char *path, bool read_only, struct bdev **out)
         return rc;
     }
     *out = &file->dev;
+    return 0;
+}
+
+int bdev_file_open(const char *path, bool read_only, struct bdev **out)
+{
+    return open_with(path, read_only, 0, out);
+}
+
+int bdev_file_claim(const char *path, bool read_only, struct bdev **out)
+{
+    struct stat st;
+    struct bdev *dev;
+    bool is_disk = stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+    /* The kernel's own users claim a device as O_EXCL does; for files the flag has no meaning. */
+    int rc = open_with(path, read_only, is_disk && !read_only ? O_EXCL : 0, &dev);
+
+    if (rc != 0)
+        return rc;
+    if (flock(dev->fd, (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
+        rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+        bdev_close(dev);
+        return rc;
+    }
+    *out = dev;
     return 0;
 }

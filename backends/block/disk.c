@@ -30,23 +30,31 @@ int disk_read(struct disk *disk, uint64_t offset, void *buffer, size_t length)
     return rc != 0 ? rc : disk->ops->read(disk, offset, buffer, length);
 }
 
+static int check_writable(struct disk *disk)
+{
+    if (!disk->read_only)
+        return 0;
+    snprintf(disk->error, sizeof(disk->error), "the disk is read-only");
+    return -EROFS;
+}
+
 int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t length)
 {
     int rc = check_range(disk, offset, length);
 
-    if (rc == 0 && disk->read_only) {
-        snprintf(disk->error, sizeof(disk->error), "the disk is read-only");
-        rc = -EROFS;
-    }
+    if (rc == 0)
+        rc = check_writable(disk);
     return rc != 0 ? rc : disk->ops->write(disk, offset, buffer, length);
 }
 
-int disk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
-             bool *read_needed)
+int disk_map(struct disk *disk, uint64_t offset, uint64_t most, enum disk_use use,
+             struct bdev_extent *out, bool *read_needed)
 {
     int rc = check_range(disk, offset, most);
 
-    return rc != 0 ? rc : disk->ops->map(disk, offset, most, out, read_needed);
+    if (rc == 0 && use == DISK_TO_WRITE)
+        rc = check_writable(disk);
+    return rc != 0 ? rc : disk->ops->map(disk, offset, most, use, out, read_needed);
 }
 
 int disk_commit(struct disk *disk)
@@ -110,9 +118,10 @@ static int raw_write(struct disk *disk, uint64_t offset, const void *buffer, siz
     return raw_result(disk, "write", bdev_write(raw_of(disk)->dev, offset, buffer, length));
 }
 
-static int raw_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
-                   bool *read_needed)
+static int raw_map(struct disk *disk, uint64_t offset, uint64_t most, enum disk_use use,
+                   struct bdev_extent *out, bool *read_needed)
 {
+    (void)use;
     *out = (struct bdev_extent){
         .stored = true, .device = raw_of(disk)->dev, .device_offset = offset, .length = most};
     *read_needed = false;
@@ -160,10 +169,11 @@ static const struct disk_ops raw_ops = {
 int disk_open_raw(const char *path, bool read_only, struct disk **out, char error[DISK_ERROR_MAX])
 {
     struct raw_disk *raw = calloc(1, sizeof(*raw));
-    int rc = raw == NULL ? -ENOMEM : bdev_file_open(path, read_only, &raw->dev);
+    int rc = raw == NULL ? -ENOMEM : bdev_file_claim(path, read_only, &raw->dev);
 
     if (rc != 0) {
-        snprintf(error, DISK_ERROR_MAX, "cannot open %s: %s", path, strerror(-rc));
+        snprintf(error, DISK_ERROR_MAX, "cannot open %.160s: %s", path,
+                 rc == -EBUSY ? DISK_IN_USE : strerror(-rc));
         free(raw);
         return rc;
     }

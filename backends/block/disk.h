@@ -10,7 +10,12 @@
 
 #define DISK_ERROR_MAX 256
 
+/* What -EBUSY of bdev_file_claim() means to a user. */
+#define DISK_IN_USE "it is in use by another guest or program, or mounted on this host"
+
 struct disk;
+
+enum disk_use { DISK_TO_READ, DISK_TO_WRITE };
 
 /* All offsets and lengths are bytes and multiples of 512. Return 0 or a negative errno. */
 struct disk_ops {
@@ -23,9 +28,10 @@ struct disk_ops {
     /*
      * Where a byte lies and for how long that stays contiguous, at most `most` bytes. What is not
      * stored reads as zeros unless `read_needed`, then read() knows; it is written by write().
+     * Only what was mapped to write may be written there: -EROFS where the disk cannot be.
      */
-    int (*map)(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
-               bool *read_needed);
+    int (*map)(struct disk *disk, uint64_t offset, uint64_t most, enum disk_use use,
+               struct bdev_extent *out, bool *read_needed);
     /*
      * What was written so far survives the death of this process (of the host: after flush()).
      * Costs nothing when nothing was allocated. NULL: it always does.
@@ -57,8 +63,8 @@ struct disk {
 /* Bounds-checked wrappers; -EINVAL outside the disk, -EROFS for writes to a read-only one. */
 int disk_read(struct disk *disk, uint64_t offset, void *buffer, size_t length);
 int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t length);
-int disk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
-             bool *read_needed);
+int disk_map(struct disk *disk, uint64_t offset, uint64_t most, enum disk_use use,
+             struct bdev_extent *out, bool *read_needed);
 /* Before a write is called done: see disk_ops. */
 int disk_commit(struct disk *disk);
 int disk_flush(struct disk *disk);
@@ -68,7 +74,7 @@ int disk_tick(struct disk *disk);
 /* NULL is fine. A failure means that writes which no disk_flush() followed may be lost. */
 int disk_close(struct disk *disk);
 
-/* Opens a whole device or file as a raw disk. */
+/* Opens a whole device or file as a raw disk. -EBUSY as bdev_file_claim(). */
 int disk_open_raw(const char *path, bool read_only, struct disk **out, char error[DISK_ERROR_MAX]);
 
 /*

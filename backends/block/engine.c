@@ -215,11 +215,12 @@ static int start(struct engine *engine, struct engine_io *io)
 {
     uint64_t offset = io->offset, length = io->length;
     char *buffer = io->buffer;
+    enum disk_use use = io->op == ENGINE_READ ? DISK_TO_READ : DISK_TO_WRITE;
 
     while (length > 0) {
         struct bdev_extent extent;
         bool read_needed;
-        int rc = disk_map(engine->disk, offset, length, &extent, &read_needed);
+        int rc = disk_map(engine->disk, offset, length, use, &extent, &read_needed);
 
         if (rc != 0)
             return rc;

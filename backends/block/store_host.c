@@ -155,9 +155,15 @@ static int host_remove(struct store *store, const char *path)
 
 static int host_rename(struct store *store, const char *from, const char *to)
 {
+    int rc;
+
     if (link(from, to) != 0)
         return fail(store, -errno, "rename", to);
-    return host_remove(store, from);
+    if (unlink(from) == 0)
+        return 0;
+    rc = fail(store, -errno, "rename", from);
+    unlink(to);
+    return rc;
 }
 
 static int host_discard(struct store_file *file, uint64_t offset, uint64_t length)

@@ -220,7 +220,7 @@ static int each_piece(struct disk *disk, bool stored, const char *what,
         struct bdev_extent extent;
         bool read_needed;
 
-        rc = disk_map(disk, at, piece, &extent, &read_needed);
+        rc = disk_map(disk, at, piece, DISK_TO_READ, &extent, &read_needed);
         if (rc != 0)
             break;
         if (extent.length < piece)

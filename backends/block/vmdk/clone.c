@@ -67,8 +67,8 @@ static uint64_t hole_at(struct disk *source, uint64_t at)
     struct bdev_extent extent;
     bool read_needed;
 
-    if (disk_map(source, at, source->size - at, &extent, &read_needed) != 0 || extent.stored ||
-        read_needed)
+    if (disk_map(source, at, source->size - at, DISK_TO_READ, &extent, &read_needed) != 0 ||
+        extent.stored || read_needed)
         return 0;
     return extent.length;
 }

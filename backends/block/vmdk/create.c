@@ -44,7 +44,8 @@ struct making {
     const char *path;
     const struct vmdk_create *how;
     struct vmdk_new disk;
-    struct rdm_id id; /* RDM kinds */
+    struct rdm_id id;   /* RDM kinds */
+    struct link parent; /* open while its child is made, so that nobody writes it */
     char parent_hint[LINK_PATH_MAX];
     struct vmdk_extent *extents;
     unsigned made; /* extent files so far */
@@ -97,23 +98,38 @@ static int parent_hint(struct making *m, const char *parent)
     return 0;
 }
 
-/* Takes size and content id from the parent. */
+/* Opens the parent for reading, which a writer of it keeps out, and takes its content id. */
+static int open_parent(struct making *m)
+{
+    struct link now;
+    int rc = link_read(m->store, m->how->parent, &m->parent);
+
+    if (rc == 0)
+        rc = link_open(&m->parent, true);
+    if (rc != 0) {
+        snprintf(m->error, DISK_ERROR_MAX, "%s", m->parent.error);
+        return rc;
+    }
+    /* A writer may have been there until just now. */
+    rc = link_read(m->store, m->how->parent, &now);
+    if (rc != 0)
+        snprintf(m->error, DISK_ERROR_MAX, "%s", now.error);
+    m->disk.parent_cid = now.descriptor.cid;
+    link_close(&now);
+    return rc;
+}
+
 static int take_parent(struct making *m)
 {
-    struct link parent;
-    int rc = link_read(m->store, m->how->parent, &parent);
+    int rc = open_parent(m);
 
-    if (rc != 0) {
-        snprintf(m->error, DISK_ERROR_MAX, "%s", parent.error);
-    } else if (m->disk.sectors != 0 && m->disk.sectors < parent.descriptor.sectors) {
-        rc = fail(m, -EINVAL, "a snapshot cannot be smaller than its parent");
-    } else {
-        if (m->disk.sectors == 0)
-            m->disk.sectors = parent.descriptor.sectors;
-        m->disk.parent_cid = parent.descriptor.cid;
-    }
-    link_close(&parent);
-    return rc == 0 ? parent_hint(m, m->how->parent) : rc;
+    if (rc != 0)
+        return rc;
+    if (m->disk.sectors == 0)
+        m->disk.sectors = m->parent.descriptor.sectors;
+    if (m->disk.sectors < m->parent.descriptor.sectors)
+        return fail(m, -EINVAL, "a snapshot cannot be smaller than its parent");
+    return parent_hint(m, m->how->parent);
 }
 
 static int check_options(struct making *m)
@@ -328,6 +344,7 @@ int vmdk_create(struct store *store, const char *path, const struct vmdk_create 
         rc = write_descriptor(&m, NULL);
     if (rc != 0)
         unmake(&m);
+    link_close(&m.parent);
     free(m.extents);
     return rc;
 }

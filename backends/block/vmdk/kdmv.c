@@ -163,6 +163,7 @@ int kdmv_open(struct store_file *file, const char *name, uint64_t size, bool wri
     }
     kdmv->extent.grain = (uint32_t)kdmv->header.grain_size * VMDK_SECTOR;
     kdmv->next = file->length;
+    kdmv->stays_unclean = kdmv->header.unclean != 0;
     *out = &kdmv->extent;
     return 0;
 }

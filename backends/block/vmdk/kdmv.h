@@ -70,6 +70,7 @@ struct kdmv {
     struct tables *tables;
     uint64_t next;              /* bytes: where the next grain or table goes */
     bool marked_unclean;        /* on disk, by us */
+    bool stays_unclean;         /* it was before us: only kdmv_check() may say otherwise */
     uint64_t recovered;         /* lookups that only the redundant copy could answer */
     struct kdmv_packer *packer; /* streams: one grain unpacked, or being gathered */
 };

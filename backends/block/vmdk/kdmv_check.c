@@ -59,18 +59,26 @@ static int find_table(struct checking *c, enum kdmv_copy copy, uint64_t table, b
 }
 
 /*
- * A table that only one directory knows was lost by the other. Not after a killed writer: then the
- * primary is what every reader has seen since.
+ * A table that only one directory knows was lost by the other. After a killed writer the primary is
+ * what every reader has seen since: what it does not know goes.
  */
 static int find_forgotten(struct checking *c, uint64_t table, uint64_t at[2])
 {
     int copy = at[KDMV_PRIMARY] == 0 ? KDMV_PRIMARY : KDMV_REDUNDANT;
 
-    if ((at[0] == 0) == (at[1] == 0) || c->kdmv->header.unclean)
+    if ((at[0] == 0) == (at[1] == 0))
         return 0;
     check_found(c->check, &c->kdmv->extent, c->check->repair,
                 "the %s's entry %llu is empty, the other one's is not",
                 copy_name((enum kdmv_copy)copy), (unsigned long long)table);
+    if (copy == KDMV_PRIMARY && c->kdmv->header.unclean) {
+        at[KDMV_REDUNDANT] = 0;
+        return c->check->repair ? tables_put32(c->kdmv->tables,
+                                               c->kdmv->header.redundant_directory * VMDK_SECTOR +
+                                                   table * sizeof(uint32_t),
+                                               0, TABLES_LATE)
+                                : 0;
+    }
     return c->check->repair ? replace_table(c->kdmv, (enum kdmv_copy)copy, table, &at[copy]) : 0;
 }
 
@@ -175,6 +183,9 @@ int kdmv_check(struct extent *extent, struct vmdk_check *check)
     }
     for (uint64_t table = 0; table < kdmv_table_count(c.kdmv) && rc == 0; table++)
         rc = check_table(&c, table, grains);
+    /* From here on both copies of the tables agree. */
+    if (rc == 0 && check->repair)
+        c.kdmv->stays_unclean = false;
     check_room_free(&c.room);
     check_room_free(&c.tables);
     return rc;

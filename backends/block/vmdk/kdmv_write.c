@@ -11,7 +11,10 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
-/* The header says whether a writer left in order; a reader may then trust that no room is lost. */
+/*
+ * The header says whether every writer left in order: then both copies of the tables agree, and
+ * where they do not one was damaged.
+ */
 static int mark_unclean(struct kdmv *kdmv, bool unclean)
 {
     int rc;
@@ -127,7 +130,7 @@ int kdmv_close(struct extent *extent)
 
     if (rc == 0 && kdmv->marked_unclean)
         rc = extent_file_trim(extent, kdmv->next);
-    if (rc == 0)
+    if (rc == 0 && !kdmv->stays_unclean)
         rc = mark_unclean(kdmv, false);
     kdmv_packer_free(kdmv->packer);
     tables_free(kdmv->tables);

@@ -124,6 +124,8 @@ int link_open(struct link *link, bool read_only)
     if (link->embedded &&
         (descriptor->extent_count != 1 || descriptor->extents[0].type != VMDK_EXTENT_SPARSE))
         return link_fail(link, -EINVAL, "a sparse file's own descriptor names other extents");
+    if (link->embedded && descriptor->extents[0].access == VMDK_ACCESS_NONE)
+        return link_fail(link, -EINVAL, "a sparse file's own descriptor marks it NOACCESS");
     link->parts = calloc(descriptor->extent_count, sizeof(*link->parts));
     if (link->parts == NULL)
         return link_fail(link, -ENOMEM, "out of memory");

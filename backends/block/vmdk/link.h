@@ -3,6 +3,7 @@
 #ifndef BACKENDS_BLOCK_VMDK_LINK_H
 #define BACKENDS_BLOCK_VMDK_LINK_H
 
+#include "block/disk.h"
 #include "block/vmdk/extent.h"
 
 #define LINK_PATH_MAX 512u
@@ -43,6 +44,12 @@ int link_open(struct link *link, bool read_only);
 /* Flushes and frees all but the struct; closes parents too. The first error is its return. */
 int link_close(struct link *link);
 
+/*
+ * Opens and closes all files that are the link's own, to see that nobody has them open: -EBUSY.
+ * What is broken or missing is nobody's.
+ */
+int link_is_free(struct store *store, const char *path, char error[DISK_ERROR_MAX]);
+
 /* The kind a descriptor describes. */
 enum vmdk_kind link_kind(const struct vmdk_descriptor *descriptor);
 
@@ -63,8 +70,8 @@ int link_open_parents(struct link *link);
 int link_read_bytes(struct link *link, uint64_t offset, void *buffer, size_t length);
 int link_write_bytes(struct link *link, uint64_t offset, const void *buffer, size_t length);
 /* As disk_ops.map. */
-int link_map(struct link *link, uint64_t offset, uint64_t most, struct bdev_extent *out,
-             bool *read_needed);
+int link_map(struct link *link, uint64_t offset, uint64_t most, enum disk_use use,
+             struct bdev_extent *out, bool *read_needed);
 /* As disk_ops.commit. */
 int link_commit(struct link *link);
 int link_flush(struct link *link);

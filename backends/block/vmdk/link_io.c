@@ -145,16 +145,25 @@ static int write_new(struct link *link, struct part *part, const struct place *p
     return write_grain(link, part, place, offset, buffer, length);
 }
 
+static int check_writable(struct link *link, const struct part *part)
+{
+    return part->extent->writable
+               ? 0
+               : link_fail(link, -EROFS, "this part of the disk cannot be written");
+}
+
 static int write_piece(struct link *link, uint64_t offset, const void *buffer, size_t length,
                        size_t *done)
 {
     struct part *part = part_at(link, offset);
     uint64_t inside = offset - part->start;
     struct place place;
-    int rc;
+    int rc = check_writable(link, part);
 
-    if (!part->extent->writable)
-        return link_fail(link, -EROFS, "this part of the disk cannot be written");
+    if (rc == 0)
+        rc = link_begin_writing(link);
+    if (rc != 0)
+        return rc;
     if (length > part->length - inside)
         length = part->length - inside;
     *done = length;
@@ -173,7 +182,7 @@ static int write_piece(struct link *link, uint64_t offset, const void *buffer, s
 
 int link_write_bytes(struct link *link, uint64_t offset, const void *buffer, size_t length)
 {
-    int rc = link_begin_writing(link);
+    int rc = 0;
 
     while (length > 0 && rc == 0) {
         size_t done = 0;
@@ -186,13 +195,15 @@ int link_write_bytes(struct link *link, uint64_t offset, const void *buffer, siz
     return rc;
 }
 
-int link_map(struct link *link, uint64_t offset, uint64_t most, struct bdev_extent *out,
-             bool *read_needed)
+int link_map(struct link *link, uint64_t offset, uint64_t most, enum disk_use use,
+             struct bdev_extent *out, bool *read_needed)
 {
     struct place place;
     struct part *part;
     int rc = locate(link, offset, most, &part, &place);
 
+    if (rc == 0 && use == DISK_TO_WRITE)
+        rc = check_writable(link, part);
     if (rc != 0)
         return rc;
     *read_needed =
@@ -201,8 +212,8 @@ int link_map(struct link *link, uint64_t offset, uint64_t most, struct bdev_exte
         *out = (struct bdev_extent){.length = place.length};
         return 0;
     }
-    /* Until the content id is renewed a writer must come through link_write_bytes(). */
-    if (!link->read_only) {
+    /* What is then written there does not pass link_write_bytes(). */
+    if (use == DISK_TO_WRITE) {
         rc = link_begin_writing(link);
         if (rc != 0)
             return rc;
@@ -240,7 +251,7 @@ int link_flush(struct link *link)
 
 int link_discard(struct link *link, uint64_t offset, uint64_t length)
 {
-    int rc = link_begin_writing(link);
+    int rc = 0;
 
     while (length > 0 && rc == 0) {
         struct extent *extent;
@@ -253,10 +264,13 @@ int link_discard(struct link *link, uint64_t offset, uint64_t length)
         extent = part->extent;
         /* Where there are grains, what lies under them differs: their room is not the store's. */
         if (place.kind == PLACE_STORED && extent->writable && extent->grain == 0 &&
-            extent->file->store->ops->discard != NULL)
-            rc = part_result(
-                link, part,
-                extent->file->store->ops->discard(extent->file, place.at, place.length));
+            extent->file->store->ops->discard != NULL) {
+            rc = link_begin_writing(link);
+            if (rc == 0)
+                rc = part_result(
+                    link, part,
+                    extent->file->store->ops->discard(extent->file, place.at, place.length));
+        }
         offset += place.length;
         length -= place.length;
     }

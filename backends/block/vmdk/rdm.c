@@ -2,6 +2,8 @@
 /* rdm: finding a mapped disk by its vital product data, and serving it as a file. */
 #include "block/vmdk/rdm.h"
 
+#include "block/disk.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +12,8 @@
 
 #define BLOCK_CLASS "/sys/class/block"
 #define PAGE_MAX    512u
+#define MULTIPATH   "mpath-" /* how the uuids of multipath maps begin */
+#define MODEL_TAIL  6u       /* letters of a model in an id */
 
 /* One page of vital product data as the kernel keeps it; its length, 0 when there is none. */
 static size_t read_page(const char *name, const char *page, uint8_t out[PAGE_MAX])
@@ -47,11 +51,19 @@ static bool each_designator(const uint8_t *page, size_t length,
     return false;
 }
 
+/*
+ * The whole id, or the id and the model's first letters behind it: so it is in the names that ESXi
+ * gives its disks (vml.*).
+ */
 static bool id_matches(void *context, const uint8_t *id, uint8_t size)
 {
     const struct rdm_id *wanted = context;
+    const uint8_t *tail = wanted->id + size;
 
-    return size > 0 && size <= wanted->length && memcmp(wanted->id, id, size) == 0;
+    if (size == 0 || size > wanted->length || memcmp(wanted->id, id, size) != 0)
+        return false;
+    return size == wanted->length ||
+           (wanted->length - size == MODEL_TAIL && memcmp(tail, wanted->model, MODEL_TAIL) == 0);
 }
 
 static bool device_matches(const char *name, const struct rdm_id *id)
@@ -62,15 +74,42 @@ static bool device_matches(const char *name, const struct rdm_id *id)
     if (each_designator(page, length, id_matches, (void *)id))
         return true;
     length = read_page(name, "vpd_pg80", page);
-    return length > 4 &&
-           id_matches((void *)id, page + 4, (uint8_t)(length - 4 > 44 ? 45 : length - 4));
+    return length > 4 && page[3] <= length - 4 && id_matches((void *)id, page + 4, page[3]);
+}
+
+/*
+ * A path that multipath has taken is used through its map: `name` becomes the map's. On its own it
+ * would fail with its cable.
+ */
+static void follow_multipath(const char *root, char name[256])
+{
+    char path[600], uuid[sizeof(MULTIPATH)] = "";
+    struct dirent *entry;
+    FILE *file;
+    DIR *dir;
+
+    snprintf(path, sizeof(path), "%.200s/%.255s/holders", root, name);
+    dir = opendir(path);
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        snprintf(path, sizeof(path), "%.200s/%.255s/dm/uuid", root, entry->d_name);
+        file = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
+        if (file == NULL)
+            continue;
+        if (fgets(uuid, sizeof(uuid), file) != NULL && strcmp(uuid, MULTIPATH) == 0)
+            snprintf(name, 256, "%.255s", entry->d_name);
+        fclose(file);
+    }
+    if (dir != NULL)
+        closedir(dir);
 }
 
 int rdm_find(const struct rdm_id *id, char *out, size_t size)
 {
-    const char *root = getenv("CORBEL_RDM");
-    DIR *dir = opendir(root == NULL ? BLOCK_CLASS : root);
+    const char *test_root = getenv("CORBEL_RDM");
+    const char *root = test_root == NULL ? BLOCK_CLASS : test_root;
+    DIR *dir = opendir(root);
     struct dirent *entry;
+    char name[256];
     int rc = -ENODEV;
 
     if (id->length == 0 || id->length > sizeof(id->id))
@@ -78,10 +117,12 @@ int rdm_find(const struct rdm_id *id, char *out, size_t size)
     while (dir != NULL && rc == -ENODEV && (entry = readdir(dir)) != NULL) {
         if (entry->d_name[0] == '.' || !device_matches(entry->d_name, id))
             continue;
-        if (root == NULL)
-            snprintf(out, size, "/dev/%s", entry->d_name);
+        snprintf(name, sizeof(name), "%.255s", entry->d_name);
+        follow_multipath(root, name);
+        if (test_root == NULL)
+            snprintf(out, size, "/dev/%s", name);
         else
-            snprintf(out, size, "%s/%s/node", root, entry->d_name);
+            snprintf(out, size, "%s/%s/node", root, name);
         rc = 0;
     }
     if (dir != NULL)
@@ -135,7 +176,8 @@ int rdm_identify(struct store *store, const char *device, struct rdm_id *out, ui
 
 struct rdm_file {
     struct store_file file;
-    struct store store; /* the file's own */
+    struct store store;         /* the file's own */
+    struct store_file *mapping; /* open as long as the disk: the lock that other hosts see */
     struct bdev *dev;
 };
 
@@ -176,7 +218,10 @@ static int rdm_flush(struct store_file *file)
 
 static void rdm_close_file(struct store_file *file)
 {
+    struct store_file *mapping = ((struct rdm_file *)file)->mapping;
+
     bdev_close(dev_of(file));
+    mapping->store->ops->close_file(mapping);
     free(file);
 }
 
@@ -188,31 +233,43 @@ static const struct store_ops rdm_ops = {
     .close_file = rdm_close_file,
 };
 
+/* Finds and opens the disk that an open mapping names. */
+static int open_device(struct store_file *mapping, const char *path, bool writable,
+                       struct bdev **out)
+{
+    char device[512], *error = mapping->store->error;
+    struct rdm_id id;
+    int rc = mapping->store->ops->read(mapping, 0, &id, sizeof(id));
+
+    if (rc != 0)
+        return rc;
+    rc = rdm_find(&id, device, sizeof(device));
+    if (rc != 0) {
+        snprintf(error, STORE_ERROR_MAX, "the disk that %.80s maps is not on this machine: %s",
+                 path, strerror(-rc));
+        return rc;
+    }
+    rc = bdev_file_claim(device, !writable, out);
+    if (rc != 0)
+        snprintf(error, STORE_ERROR_MAX, "cannot open %.60s, which %.60s maps: %s", device, path,
+                 rc == -EBUSY ? DISK_IN_USE : strerror(-rc));
+    return rc;
+}
+
 int rdm_open(struct store *store, const char *path, bool writable, struct store_file **out)
 {
     struct rdm_file *rdm = calloc(1, sizeof(*rdm));
-    struct store_file *mapping;
-    struct rdm_id id;
-    char device[512];
     int rc;
 
     if (rdm == NULL) {
         snprintf(store->error, STORE_ERROR_MAX, "out of memory");
         return -ENOMEM;
     }
-    rc = store->ops->open(store, path, STORE_LOOK, &mapping);
+    rc = store->ops->open(store, path, writable ? STORE_WRITE : STORE_READ, &rdm->mapping);
     if (rc == 0) {
-        rc = store->ops->read(mapping, 0, &id, sizeof(id));
-        store->ops->close_file(mapping);
-    }
-    if (rc == 0) {
-        rc = rdm_find(&id, device, sizeof(device));
-        if (rc == 0)
-            rc = bdev_file_open(device, !writable, &rdm->dev);
+        rc = open_device(rdm->mapping, path, writable, &rdm->dev);
         if (rc != 0)
-            snprintf(store->error, STORE_ERROR_MAX,
-                     "the disk that %.80s maps is not on this machine, or cannot be opened: %s",
-                     path, strerror(-rc));
+            store->ops->close_file(rdm->mapping);
     }
     if (rc != 0) {
         free(rdm);

@@ -27,7 +27,8 @@ static_assert(sizeof(struct rdm_id) == 78, "layout on disk");
 
 /*
  * Opens the disk that a mapping file names. The file that it gives has a store of its own, which
- * close_file() closes. -ENODEV when no disk of this machine has the id; the error is `store`'s.
+ * close_file() closes; until then both mapping and disk keep others out as STORE_WRITE or
+ * STORE_READ says. -ENODEV when no disk of this machine has the id, -EBUSY; the error is `store`'s.
  */
 int rdm_open(struct store *store, const char *path, bool writable, struct store_file **out);
 
@@ -35,7 +36,8 @@ int rdm_open(struct store *store, const char *path, bool writable, struct store_
 int rdm_identify(struct store *store, const char *device, struct rdm_id *out, uint64_t *size);
 
 /*
- * The name (in /dev) of the block device with this id. Looks in CORBEL_RDM's folder instead of
+ * The name (in /dev) of the block device with this id, of its multipath map where it is a path of
+ * one. Looks in CORBEL_RDM's folder instead of
  * /sys/class/block and /dev when that is set: NAME/device/vpd_pg83 beside NAME/node.
  */
 int rdm_find(const struct rdm_id *id, char *out, size_t size);

@@ -85,8 +85,11 @@ static int check_table(struct checking *c, uint64_t table, uint64_t grains)
     return rc;
 }
 
-/* Grains in use that nothing points at: what a crash leaves. */
-static int check_leaks(struct checking *c)
+/*
+ * Grains in use that nothing points at: what a crash leaves. They are given back only when every
+ * table could be read: what cannot be read may point at them.
+ */
+static int check_leaks(struct checking *c, bool repair)
 {
     struct se_extent *se = c->se;
     uint64_t count = se_grain_count(se), leaks = 0;
@@ -104,11 +107,11 @@ static int check_leaks(struct checking *c)
         if (rc != 0 || (word & valid & ~used) == 0)
             continue;
         leaks += (uint64_t)__builtin_popcountll(word & valid & ~used);
-        if (c->check->repair)
+        if (repair)
             rc = tables_put64(se->tables, at, word & (used | ~valid), TABLES_LATE);
     }
     if (rc == 0 && leaks > 0)
-        check_found(c->check, &se->extent, c->check->repair,
+        check_found(c->check, &se->extent, repair,
                     "%llu grains are marked in use, but nothing lies there",
                     (unsigned long long)leaks);
     return rc;
@@ -119,6 +122,7 @@ int se_check(struct extent *extent, struct vmdk_check *check)
     struct checking c = {.se = se_of(extent), .check = check};
     uint64_t grains = (extent->size + SE_GRAIN - 1) / SE_GRAIN;
     uint64_t tables = (grains + SE_TABLE_ENTRIES - 1) / SE_TABLE_ENTRIES;
+    unsigned left_before = check->findings - check->repaired;
     int rc = check_room_init(&c.room, extent, SE_GRAIN);
 
     if (rc == 0)
@@ -126,7 +130,7 @@ int se_check(struct extent *extent, struct vmdk_check *check)
     for (uint64_t table = 0; table < tables && rc == 0; table++)
         rc = check_table(&c, table, grains);
     if (rc == 0)
-        rc = check_leaks(&c);
+        rc = check_leaks(&c, check->repair && check->findings - check->repaired == left_before);
     check_room_free(&c.room);
     check_room_free(&c.tables);
     return rc;

@@ -40,10 +40,10 @@ static int vmdk_write(struct disk *disk, uint64_t offset, const void *buffer, si
     return result(disk, link_write_bytes(link_of(disk), offset, buffer, length));
 }
 
-static int vmdk_map(struct disk *disk, uint64_t offset, uint64_t most, struct bdev_extent *out,
-                    bool *read_needed)
+static int vmdk_map(struct disk *disk, uint64_t offset, uint64_t most, enum disk_use use,
+                    struct bdev_extent *out, bool *read_needed)
 {
-    return result(disk, link_map(link_of(disk), offset, most, out, read_needed));
+    return result(disk, link_map(link_of(disk), offset, most, use, out, read_needed));
 }
 
 static int vmdk_commit(struct disk *disk)

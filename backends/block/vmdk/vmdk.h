@@ -104,12 +104,17 @@ struct vmdk_create {
     void *context;
 };
 
-/* Makes a disk that reads as zeros, or as its parent. -EEXIST; nothing is left behind on failure.
+/*
+ * Makes a disk that reads as zeros, or as its parent. -EEXIST, -EBUSY when somebody writes the
+ * parent; nothing is left behind on failure.
  */
 int vmdk_create(struct store *store, const char *path, const struct vmdk_create *how,
                 char error[DISK_ERROR_MAX]);
 
-/* Makes `path` a snapshot child of `parent`, of the delta format its size asks for. */
+/*
+ * Makes `path` a snapshot child of `parent`, of the delta format its size asks for. -EBUSY when
+ * somebody writes the parent.
+ */
 int vmdk_snapshot(struct store *store, const char *parent, const char *path,
                   char error[DISK_ERROR_MAX]);
 
@@ -127,10 +132,16 @@ int vmdk_clone(struct disk *source, struct store *store, const char *path,
 int vmdk_grow(struct store *store, const char *path, uint64_t size,
               enum store_allocation allocation, char error[DISK_ERROR_MAX]);
 
-/* Removes one link's files, the descriptor first. -EBUSY when it is in use. */
+/*
+ * Removes one link's files, the descriptor first; extents that it may not write (not marked RW) are
+ * other disks' too and stay. -EBUSY when it is in use.
+ */
 int vmdk_remove(struct store *store, const char *path, char error[DISK_ERROR_MAX]);
 
-/* Renames one link: its files, and what its descriptor calls them. */
+/*
+ * Renames one link: its files but those not marked RW, and what its descriptor calls them. All or
+ * nothing, unless a crash comes between. -EEXIST when one of the new names is taken.
+ */
 int vmdk_rename(struct store *store, const char *from, const char *to, char error[DISK_ERROR_MAX]);
 
 /*
