@@ -64,6 +64,7 @@ struct store {
     const struct store_ops *ops;
     uint32_t sector;  /* of the devices it lies on, at most; bytes */
     bool closed_root; /* paths start at a root of the store's own, no name leads out of it */
+    bool no_devices;  /* its raw device mappings are refused: nobody here made them */
     char error[STORE_ERROR_MAX];
 };
 

@@ -2,102 +2,42 @@
 /* corbel-datastore import: an OVA or OVF package's disks into a folder of a volume, with a VMX. */
 #include "datastore_tool.h"
 
+#include "package.h"
+
 #include "block/datastore.h"
 #include "block/vmdk/vmdk.h"
 #include "import/ovf.h"
 
-#include <errno.h>
-#include <ftw.h>
-#include <glob.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
 
 /* One package on its way into one folder. */
 struct importing {
-    char package[4096]; /* the folder of the .ovf and its disks, on this host */
-    char unpacked[64];  /* made for an OVA, removed at the end; "" for an OVF */
+    struct store *package;
     struct store *store;
     const char *folder; /* on the volume */
     struct vm vm;
+    size_t n_made; /* the first so many disks are on the volume */
 };
 
-static int run_tar(const char *ova, const char *directory)
+static int read_ovf(struct importing *importing, const char *file)
 {
-    char *arguments[] = {"tar", "-xf", (char *)ova, "-C", (char *)directory, NULL};
-    int status;
-    pid_t pid;
-
-    if (posix_spawnp(&pid, "tar", NULL, NULL, arguments, environ) != 0)
-        return complain("cannot run tar");
-    if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return complain("%s: tar cannot unpack it", ova);
-    return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    (void)st;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-/* Unpacks an OVA, and finds the .ovf; the path of that is left in `ovf`. */
-static int find_ovf(struct importing *importing, const char *file, char ovf[4200])
-{
-    size_t length = strlen(file);
-    char pattern[128];
-    glob_t found;
-    const char *slash = strrchr(file, '/');
-
-    if (length > 4 && strcasecmp(file + length - 4, ".ovf") == 0) {
-        snprintf(importing->package, sizeof(importing->package), "%.*s",
-                 slash != NULL ? (int)(slash - file) : 1, slash != NULL ? file : ".");
-        snprintf(ovf, 4200, "%s", file);
-        return 0;
-    }
-    snprintf(importing->unpacked, sizeof(importing->unpacked), "/var/tmp/corbel-import-XXXXXX");
-    if (mkdtemp(importing->unpacked) == NULL) {
-        importing->unpacked[0] = '\0';
-        return complain("cannot make a folder in /var/tmp: %s", strerror(errno));
-    }
-    snprintf(importing->package, sizeof(importing->package), "%s", importing->unpacked);
-    if (run_tar(file, importing->unpacked) != 0)
-        return 1;
-    snprintf(pattern, sizeof(pattern), "%s/*.ovf", importing->unpacked);
-    if (glob(pattern, 0, NULL, &found) != 0)
-        return complain("%s: no .ovf file in it", file);
-    snprintf(ovf, 4200, "%s", found.gl_pathv[0]);
-    globfree(&found);
-    return 0;
-}
-
-static int read_ovf(struct importing *importing, const char *path)
-{
-    FILE *file = fopen(path, "re");
-    char *text = malloc(OVF_SIZE_MAX);
+    char ovf[PACKAGE_NAME_MAX], problem[PACKAGE_ERROR_MAX], *text;
     const char *error = NULL;
     unsigned line = 0;
     size_t length;
     int rc = 0;
 
-    if (file == NULL || text == NULL) {
-        rc = complain("cannot read %s: %s", path, strerror(errno));
-    } else {
-        length = fread(text, 1, OVF_SIZE_MAX, file);
-        if (vm_from_ovf(&importing->vm, text, length, &error, &line) != 0)
-            rc = complain("%s:%u: %s", path, line, error);
-    }
-    if (file != NULL)
-        fclose(file);
+    if (package_open(file, &importing->package, ovf, problem) != 0)
+        return complain("%s", problem);
+    if (package_verify(importing->package, ovf, problem) != 0)
+        return complain("%s: %s", file, problem);
+    text = package_read(importing->package, ovf, OVF_SIZE_MAX, &length, problem);
+    if (text == NULL)
+        return complain("%s: %s", file, problem);
+    if (vm_from_ovf(&importing->vm, text, length, &error, &line) != 0)
+        rc = complain("%s:%u: %s", ovf, line, error);
     free(text);
     return rc;
 }
@@ -107,7 +47,7 @@ static int import_disk(struct importing *importing, size_t number)
 {
     struct vm_disk *disk = &importing->vm.disks[number];
     struct vmdk_create how = {.kind = VMDK_KIND_VMFS_THIN, .size = disk->bytes / 512 * 512};
-    char source[4600], target[600], name[64], error[DISK_ERROR_MAX];
+    char target[600], name[64], error[DISK_ERROR_MAX];
     struct disk *from = NULL;
     int rc;
 
@@ -116,10 +56,7 @@ static int import_disk(struct importing *importing, size_t number)
     if (disk->file == NULL) {
         rc = vmdk_create(importing->store, target, &how, error);
     } else {
-        if (disk->file[0] == '/' || strstr(disk->file, "..") != NULL)
-            return complain("\"%s\" leads out of the package", disk->file);
-        snprintf(source, sizeof(source), "%s/%s", importing->package, disk->file);
-        rc = disk_open("vmdk", source, true, &from, error);
+        rc = vmdk_open_in(importing->package, disk->file, true, &from, error);
         if (rc == 0 && how.size < from->size)
             how.size = from->size;
         if (rc == 0)
@@ -128,6 +65,7 @@ static int import_disk(struct importing *importing, size_t number)
     }
     if (rc != 0)
         return complain("%s: %s", disk->place, error);
+    importing->n_made++;
     free(disk->file);
     disk->file = strdup(name);
     return disk->file != NULL ? 0 : complain("out of memory");
@@ -212,6 +150,8 @@ static int write_vmx(struct importing *importing, struct vmfs_volume *volume)
         if (vmfs_file_write(file, 0, text, length) != 0 || vmfs_flush(volume) != 0)
             rc = complain("%s", vmfs_error(volume));
         vmfs_file_close(file);
+        if (rc != 0)
+            vmfs_remove(volume, path);
     }
     free(text);
     if (rc == 0)
@@ -219,11 +159,34 @@ static int write_vmx(struct importing *importing, struct vmfs_volume *volume)
     return rc;
 }
 
+/* After a failure: what was made goes, so that the same import can be tried again. */
+static void remove_made(struct importing *importing, struct vmfs_volume *volume)
+{
+    char path[600], error[DISK_ERROR_MAX];
+    bool is_gone = true;
+
+    for (size_t i = 0; i < importing->n_made; i++) {
+        snprintf(path, sizeof(path), "%s/disk%zu.vmdk", importing->folder, i);
+        if (vmdk_remove(importing->store, path, error) != 0) {
+            complain("%s", error);
+            is_gone = false;
+        }
+    }
+    if (is_gone && vmfs_remove(volume, importing->folder) != 0)
+        is_gone = false;
+    if (is_gone)
+        complain("the folder \"%s\" and the disks made in it were removed again",
+                 importing->folder);
+    else
+        complain("what was made in the folder \"%s\" could not be removed: see vmfstool rm",
+                 importing->folder);
+}
+
 static int import_into(struct importing *importing, const char *label)
 {
     char error[STORE_ERROR_MAX];
     struct datastore datastore;
-    int rc;
+    int rc = 0;
 
     if (datastore_find(label, VMFS_OPEN_WRITE, &datastore, error) != 0)
         return complain("%s", error);
@@ -231,13 +194,17 @@ static int import_into(struct importing *importing, const char *label)
         datastore_close(&datastore);
         return complain("out of memory");
     }
-    rc = vmfs_mkdir(datastore.volume, importing->folder);
-    if (rc != 0)
+    if (vmfs_mkdir(datastore.volume, importing->folder) != 0) {
         rc = complain("%s", vmfs_error(datastore.volume));
+        store_close(importing->store);
+        return rc;
+    }
     for (size_t i = 0; i < importing->vm.n_disks && rc == 0; i++)
         rc = import_disk(importing, i);
     if (rc == 0)
         rc = write_vmx(importing, datastore.volume);
+    if (rc != 0)
+        remove_made(importing, datastore.volume);
     store_close(importing->store);
     for (size_t i = 0; i < importing->vm.n_losses && rc == 0; i++)
         fprintf(stderr, "not carried over: %s\n", importing->vm.losses[i]);
@@ -247,20 +214,17 @@ static int import_into(struct importing *importing, const char *label)
 int command_import(int argc, char **argv)
 {
     struct importing importing = {0};
-    char label[DATASTORE_LABEL_MAX + 1], ovf[4200];
+    char label[DATASTORE_LABEL_MAX + 1];
     int rc;
 
     if (argc != 3)
         return complain("import FILE.ova|FILE.ovf \"[label] folder\"");
     if (datastore_split(argv[2], label, &importing.folder) != 0 || importing.folder[0] == '\0')
         return complain("\"%s\" is not of the form \"[label] folder\"", argv[2]);
-    rc = find_ovf(&importing, argv[1], ovf);
-    if (rc == 0)
-        rc = read_ovf(&importing, ovf);
+    rc = read_ovf(&importing, argv[1]);
     if (rc == 0)
         rc = import_into(&importing, label);
     vm_free(&importing.vm);
-    if (importing.unpacked[0] != '\0')
-        nftw(importing.unpacked, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    store_close(importing.package);
     return rc;
 }

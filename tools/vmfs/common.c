@@ -23,13 +23,25 @@ int complain(const char *format, ...)
     return 1;
 }
 
+/* Whether an open volume has this label or UUID. */
+static int check_label(struct datastore *datastore, const char *label)
+{
+    struct vmfs_info info;
+
+    if (vmfs_get_info(datastore->volume, &info) != 0)
+        return complain("%s", vmfs_error(datastore->volume));
+    if (strcmp(info.label, label) == 0 || strcmp(info.uuid, label) == 0)
+        return 0;
+    return complain("the volume of --device is \"%s\", not \"%s\"", info.label, label);
+}
+
 int target_open(const struct options *options, const char *target, bool writable,
                 struct datastore *out, const char **path)
 {
     unsigned flags = (writable ? VMFS_OPEN_WRITE : VMFS_OPEN_REMEMBER) |
                      (options->break_dead ? VMFS_OPEN_BREAK_DEAD : 0);
     char label[DATASTORE_LABEL_MAX + 1], error[STORE_ERROR_MAX];
-    int rc = datastore_split(target, label, path);
+    int rc = datastore_split(target, label, path), opened;
 
     if (rc == -EINVAL)
         return complain("\"%s\" is not of the form \"[label] dir/name\"", target);
@@ -39,7 +51,12 @@ int target_open(const struct options *options, const char *target, bool writable
     if (options->device_count > 0) {
         if (rc == -ENOENT)
             *path = target;
-        rc = datastore_open_paths(options->devices, options->device_count, flags, out, error);
+        opened = datastore_open_paths(options->devices, options->device_count, flags, out, error);
+        if (opened == 0 && rc == 0 && check_label(out, label) != 0) {
+            datastore_close(out);
+            return 1;
+        }
+        rc = opened;
     } else {
         rc = datastore_find(label, flags, out, error);
     }
@@ -62,6 +79,24 @@ int target_store(const struct options *options, const char *target, bool writabl
         return 0;
     datastore_close(&datastore);
     return complain("out of memory");
+}
+
+int target_beside(const struct options *options, const char *first, const char *second,
+                  const char **path)
+{
+    char label[DATASTORE_LABEL_MAX + 1], second_label[DATASTORE_LABEL_MAX + 1];
+    int one = datastore_split(first, label, path);
+    int other = datastore_split(second, second_label, path);
+
+    if (other == -EINVAL)
+        return complain("\"%s\" is not of the form \"[label] dir/name\"", second);
+    if (other == -ENOENT)
+        *path = second;
+    if (one == other && (other != 0 || strcmp(label, second_label) == 0))
+        return 0;
+    if (other == -ENOENT && options->device_count > 0)
+        return 0;
+    return complain("\"%s\" is not where \"%s\" is: write both with the same label", second, first);
 }
 
 static uint64_t now_us(void)
@@ -147,4 +182,9 @@ bool parse_size(const char *text, uint64_t *out)
         return false;
     *out = (uint64_t)value << shift;
     return true;
+}
+
+bool is_zero(const char *buffer, size_t length)
+{
+    return length == 0 || (buffer[0] == 0 && memcmp(buffer, buffer + 1, length - 1) == 0);
 }

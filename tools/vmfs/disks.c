@@ -69,14 +69,14 @@ int command_map_device(const struct options *options, const char *device, const 
 
 int command_snapshot(const struct options *options, const char *parent, const char *target)
 {
-    char error[DISK_ERROR_MAX], label[DATASTORE_LABEL_MAX + 1];
+    char error[DISK_ERROR_MAX];
     struct store *store;
-    const char *path, *child = target;
+    const char *path, *child;
     int rc;
 
-    if (target_store(options, parent, true, &store, &path) != 0)
+    if (target_beside(options, parent, target, &child) != 0 ||
+        target_store(options, parent, true, &store, &path) != 0)
         return 1;
-    datastore_split(target, label, &child);
     if (options->kind_given) {
         struct vmdk_create how = {
             .kind = options->kind, .parent = path, .adapter = options->adapter};
@@ -142,38 +142,7 @@ int command_import(const struct options *options, const char *source, const char
     return rc;
 }
 
-static bool is_zero(const char *buffer, size_t length)
-{
-    return length == 0 || (buffer[0] == 0 && memcmp(buffer, buffer + 1, length - 1) == 0);
-}
-
-static int export_to(struct disk *disk, int fd, const char *name)
-{
-    struct progress progress = {.what = "writing"};
-    char *buffer = malloc(CHUNK);
-    int rc = buffer == NULL ? complain("out of memory") : 0;
-
-    if (rc == 0 && ftruncate(fd, (off_t)disk->size) != 0)
-        rc = complain("%s: %s", name, strerror(errno));
-    for (uint64_t at = 0; at < disk->size && rc == 0; at += CHUNK) {
-        size_t piece = disk->size - at < CHUNK ? (size_t)(disk->size - at) : CHUNK;
-
-        if (disk_read(disk, at, buffer, piece) != 0)
-            rc = complain("%s", disk->error);
-        else if (!is_zero(buffer, piece) && pwrite(fd, buffer, piece, (off_t)at) != (ssize_t)piece)
-            rc = complain("%s: %s", name, strerror(errno));
-        progress_show(&progress, at + piece, disk->size);
-    }
-    progress_end(&progress);
-    if (rc == 0 && fsync(fd) != 0)
-        rc = complain("%s: %s", name, strerror(errno));
-    free(buffer);
-    return rc;
-}
-
-/* Opens one disk of a target; closing it closes its store. */
-static int open_target(const struct options *options, const char *target, bool writable,
-                       struct disk **out)
+int target_disk(const struct options *options, const char *target, bool writable, struct disk **out)
 {
     char error[DISK_ERROR_MAX];
     struct store *store;
@@ -185,24 +154,6 @@ static int open_target(const struct options *options, const char *target, bool w
         return 0;
     store_close(store);
     return complain("%s", error);
-}
-
-int command_export(const struct options *options, const char *target, const char *name)
-{
-    struct disk *disk;
-    int fd, rc;
-
-    if (open_target(options, target, false, &disk) != 0)
-        return 1;
-    fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        rc = complain("%s: %s", name, strerror(errno));
-    } else {
-        rc = export_to(disk, fd, name);
-        close(fd);
-    }
-    disk_close(disk);
-    return rc;
 }
 
 /* ---- stored or not ---- */
@@ -264,7 +215,7 @@ static int close_changed(struct disk *disk, const char *target, int rc)
 int command_punch_zero(const struct options *options, const char *target)
 {
     struct disk *disk;
-    int rc = open_target(options, target, true, &disk);
+    int rc = target_disk(options, target, true, &disk);
 
     if (rc != 0)
         return rc;
@@ -276,7 +227,7 @@ int command_punch_zero(const struct options *options, const char *target)
 int command_inflate(const struct options *options, const char *target)
 {
     struct disk *disk;
-    int rc = open_target(options, target, true, &disk);
+    int rc = target_disk(options, target, true, &disk);
 
     if (rc != 0)
         return rc;
@@ -286,12 +237,29 @@ int command_inflate(const struct options *options, const char *target)
 
 /* ---- grow, rename, delete, adopt, check ---- */
 
+/* How new room is allocated: as -d says, or else as the disk is. */
+static int choose_allocation(const struct options *options, struct store *store, const char *path,
+                             enum store_allocation *out, char error[DISK_ERROR_MAX])
+{
+    enum vmdk_kind kind = options->kind;
+    struct vmdk_info info;
+
+    if (!options->kind_given) {
+        int rc = vmdk_get_info(store, path, &info, error);
+
+        if (rc != 0)
+            return rc;
+        kind = info.kind;
+    }
+    *out = kind == VMDK_KIND_VMFS_EAGERZEROEDTHICK ? STORE_EAGERTHICK
+           : kind == VMDK_KIND_VMFS_THIN           ? STORE_THIN
+                                                   : STORE_ZEROEDTHICK;
+    return 0;
+}
+
 int command_extend(const struct options *options, const char *target)
 {
-    enum store_allocation allocation = options->kind == VMDK_KIND_VMFS_EAGERZEROEDTHICK
-                                           ? STORE_EAGERTHICK
-                                       : options->kind == VMDK_KIND_VMFS_THIN ? STORE_THIN
-                                                                              : STORE_ZEROEDTHICK;
+    enum store_allocation allocation;
     char error[DISK_ERROR_MAX];
     struct store *store;
     const char *path;
@@ -299,21 +267,23 @@ int command_extend(const struct options *options, const char *target)
 
     if (target_store(options, target, true, &store, &path) != 0)
         return 1;
-    rc = vmdk_grow(store, path, options->size / 512 * 512, allocation, error);
+    rc = choose_allocation(options, store, path, &allocation, error);
+    if (rc == 0)
+        rc = vmdk_grow(store, path, options->size / 512 * 512, allocation, error);
     store_close(store);
     return rc == 0 ? 0 : complain("%s", error);
 }
 
 int command_rename_disk(const struct options *options, const char *from, const char *to)
 {
-    char error[DISK_ERROR_MAX], label[DATASTORE_LABEL_MAX + 1];
+    char error[DISK_ERROR_MAX];
     struct store *store;
-    const char *path, *new_path = to;
+    const char *path, *new_path;
     int rc;
 
-    if (target_store(options, from, true, &store, &path) != 0)
+    if (target_beside(options, from, to, &new_path) != 0 ||
+        target_store(options, from, true, &store, &path) != 0)
         return 1;
-    datastore_split(to, label, &new_path);
     rc = vmdk_rename(store, path, new_path, error);
     store_close(store);
     return rc == 0 ? 0 : complain("%s", error);

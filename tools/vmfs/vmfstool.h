@@ -4,6 +4,7 @@
 #define TOOLS_VMFS_VMFSTOOL_H
 
 #include "block/datastore.h"
+#include "block/disk.h"
 #include "block/vmdk/vmdk.h"
 
 #include <stdbool.h>
@@ -26,7 +27,7 @@ struct options {
     bool repair;
     bool raw; /* the source of an import is raw, whatever its first bytes say */
     bool json;
-    bool force; /* what a device holds may be destroyed */
+    bool force; /* what a device or file holds may be destroyed */
 };
 
 /* Prints "vmfstool: ..." to standard error and returns 1, the exit status. */
@@ -34,7 +35,8 @@ int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Opens the volume that `target` lies on: "[label] path" finds it by label, a plain path lies on
- * the volume of --device. *path points into `target`. 0, or an exit status after a complaint.
+ * the volume of --device, whose label must be the one given if both are. *path points into
+ * `target`. 0, or an exit status after a complaint.
  */
 int target_open(const struct options *options, const char *target, bool writable,
                 struct datastore *out, const char **path);
@@ -45,6 +47,19 @@ int target_open(const struct options *options, const char *target, bool writable
  */
 int target_store(const struct options *options, const char *target, bool writable,
                  struct store **out, const char **path);
+
+/*
+ * The path of a command's second name, which must lie where the first does: both with the same
+ * label, or none; without a label also on the volume of --device. 0, or 1 after a complaint.
+ */
+int target_beside(const struct options *options, const char *first, const char *second,
+                  const char **path);
+
+/* Opens one disk of a target; closing it closes its store. */
+int target_disk(const struct options *options, const char *target, bool writable,
+                struct disk **out);
+
+bool is_zero(const char *buffer, size_t length);
 
 /* Prints a line of progress on a terminal when work takes longer than 2 seconds. */
 struct progress {

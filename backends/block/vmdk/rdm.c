@@ -261,6 +261,11 @@ int rdm_open(struct store *store, const char *path, bool writable, struct store_
     struct rdm_file *rdm = calloc(1, sizeof(*rdm));
     int rc;
 
+    if (store->no_devices) {
+        free(rdm);
+        snprintf(store->error, STORE_ERROR_MAX, "%.100s maps a device of this host: refused", path);
+        return -EPERM;
+    }
     if (rdm == NULL) {
         snprintf(store->error, STORE_ERROR_MAX, "out of memory");
         return -ENOMEM;
