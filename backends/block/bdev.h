@@ -25,7 +25,11 @@ struct bdev_ops {
     int (*write)(struct bdev *dev, uint64_t offset, const void *buffer, size_t length);
     /* Writes zeros; may be NULL, then bdev_write_zeros() writes them itself. */
     int (*zero)(struct bdev *dev, uint64_t offset, uint64_t length);
-    /* Returns when every completed write is on stable storage. */
+    /*
+     * Returns when every completed write is on stable storage. -ENOTRECOVERABLE, now and at every
+     * later flush: some were lost, and which is not known. After other errors it may be tried
+     * again.
+     */
     int (*flush)(struct bdev *dev);
     /*
      * Takes (or drops) an exclusive lock between the processes of this host on a range of bytes.

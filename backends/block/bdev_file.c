@@ -21,6 +21,7 @@
 struct bdev_file {
     struct bdev dev;
     void *bounce; /* only for disks */
+    bool lost;    /* a regular file's flush has failed */
     struct ats ats;
 };
 
@@ -112,9 +113,20 @@ static int file_zero(struct bdev *dev, uint64_t offset, uint64_t length)
     return rc;
 }
 
+/*
+ * Of a page cache the kernel says once that writing it back failed, and forgets what it could not
+ * write: a second try would find nothing to complain of. A disk's own cache is still there.
+ */
 static int file_flush(struct bdev *dev)
 {
-    return fdatasync(dev->fd) == 0 ? 0 : -errno;
+    struct bdev_file *file = file_of(dev);
+
+    if (!file->lost && fdatasync(dev->fd) == 0)
+        return 0;
+    if (!file->lost && dev->direct)
+        return -errno;
+    file->lost = true;
+    return -ENOTRECOVERABLE;
 }
 
 /* Open-file-description locks: they end with the process and exclude threads' other opens too. */

@@ -66,7 +66,8 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void serve(struct xs_handle *xs, struct vbd *vbd, int signals)
+/* True when the device has come to its end, false when something else ended us. */
+static bool serve(struct xs_handle *xs, struct vbd *vbd, int signals)
 {
     int64_t next_tick = now_ms() + TICK_MS;
     bool going = vbd_update(vbd);
@@ -83,9 +84,14 @@ static void serve(struct xs_handle *xs, struct vbd *vbd, int signals)
         if (vbd_has_more(vbd) || left < 0)
             left = 0;
         if (poll(fds, sizeof(fds) / sizeof(fds[0]), (int)left) < 0 && errno != EINTR)
-            return;
+            return false;
         if (fds[1].revents != 0)
-            return;
+            return false;
+        /* First of all: after a long sleep, it says whether the disk is still ours. */
+        if (now_ms() >= next_tick) {
+            vbd_tick(vbd);
+            next_tick = now_ms() + TICK_MS;
+        }
         if (fds[3].revents != 0)
             vbd_on_engine(vbd);
         if (fds[2].revents != 0)
@@ -96,17 +102,15 @@ static void serve(struct xs_handle *xs, struct vbd *vbd, int signals)
             drain_watches(xs);
             going = vbd_update(vbd);
         }
-        if (now_ms() >= next_tick) {
-            vbd_tick(vbd);
-            next_tick = now_ms() + TICK_MS;
-        }
     }
+    return true;
 }
 
 int main(int argc, char **argv)
 {
     struct xs_handle *xs;
     struct vbd *vbd;
+    bool ended = false;
     int signals, rc;
 
     if (argc != 2) {
@@ -127,10 +131,12 @@ int main(int argc, char **argv)
     }
     rc = vbd_open(xs, argv[1], &vbd);
     if (rc == 0) {
-        serve(xs, vbd, signals);
+        ended = serve(xs, vbd, signals);
         vbd_close(vbd);
     }
     xs_close(xs);
     close(signals);
-    return rc == 0 ? 0 : LAUNCHER_GIVE_UP;
+    if (rc == 0)
+        return ended ? 0 : 1;
+    return rc == -EAGAIN ? 1 : LAUNCHER_GIVE_UP;
 }

@@ -204,6 +204,11 @@ static int on_vmfs_map(struct store_file *file, uint64_t offset, uint64_t most,
     return result(file->store, vmfs_file_map(vmfs_of(file), offset, most, out));
 }
 
+static int on_vmfs_may_write(struct store_file *file)
+{
+    return result(file->store, vmfs_file_may_write(vmfs_of(file)));
+}
+
 static int on_vmfs_flush(struct store_file *file)
 {
     return result(file->store, vmfs_flush(volume_of(file->store)));
@@ -287,6 +292,7 @@ static const struct store_ops vmfs_store_ops = {
     .read = on_vmfs_read,
     .write = on_vmfs_write,
     .map = on_vmfs_map,
+    .may_write = on_vmfs_may_write,
     .flush = on_vmfs_flush,
     .discard = on_vmfs_discard,
     .close_file = on_vmfs_close_file,

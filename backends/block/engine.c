@@ -190,12 +190,23 @@ static bool fits_sectors(const char *buffer, const struct bdev_extent *extent)
 }
 
 /*
+ * Sends what is queued before something that takes its time: what was mapped must be written while
+ * the lease it was mapped under lasts.
+ */
+static void send_queued(struct engine *engine)
+{
+    if (io_uring_sq_ready(&engine->uring) > 0)
+        io_uring_submit(&engine->uring);
+}
+
+/*
  * The slow path: through the disk, which knows how to read, or allocates for a write. Zeros that
  * are written where there are zeros already (`blank`) stay where they are.
  */
 static int transfer_through_disk(struct engine *engine, struct engine_io *io, char *buffer,
                                  uint64_t offset, size_t length, bool blank)
 {
+    send_queued(engine);
     if (io->op == ENGINE_READ)
         return disk_read(engine->disk, offset, buffer, length);
     return blank && is_zero(buffer, length) ? 0 : disk_write(engine->disk, offset, buffer, length);

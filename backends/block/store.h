@@ -42,6 +42,11 @@ struct store_ops {
     int (*read)(struct store_file *file, uint64_t offset, void *buffer, size_t length);
     int (*write)(struct store_file *file, uint64_t offset, const void *buffer, size_t length);
     int (*map)(struct store_file *file, uint64_t offset, uint64_t most, struct bdev_extent *out);
+    /*
+     * Asked before each write to what map() gave: 0, or why this opener must not write any more
+     * (-ESTALE: the file is another host's now). NULL: it may as long as it has the file open.
+     */
+    int (*may_write)(struct store_file *file);
     int (*flush)(struct store_file *file);
     /* Makes holes of what lies whole inside the range; may be NULL: keeps everything. */
     int (*discard)(struct store_file *file, uint64_t offset, uint64_t length);

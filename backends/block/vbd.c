@@ -98,6 +98,13 @@ static int open_disk(struct vbd *vbd)
     return 0;
 }
 
+/* Whether a guest is connected to a predecessor of ours, and waits for its answers. */
+static bool is_awaited(const struct vbd *vbd)
+{
+    return xenbus_state_of(vbd->bus.xs, vbd->bus.backend) == XENBUS_CONNECTED &&
+           xs_is_domain_introduced(vbd->bus.xs, vbd->bus.frontend_id);
+}
+
 int vbd_open(struct xs_handle *xs, const char *backend, struct vbd **out)
 {
     struct vbd *vbd = calloc(1, sizeof(*vbd));
@@ -123,6 +130,8 @@ int vbd_open(struct xs_handle *xs, const char *backend, struct vbd **out)
     if (rc == 0)
         rc = engine_open(vbd->disk, &vbd->engine);
     if (rc != 0) {
+        if (is_awaited(vbd))
+            rc = -EAGAIN;
         vbd_close(vbd);
         return rc;
     }
@@ -238,6 +247,9 @@ static int connect_frontend(struct vbd *vbd)
     xenbus_write(xs, backend, "sector-size", "%u", vbd->disk->sector);
     xenbus_write(xs, backend, "physical-sector-size", "%u", vbd->disk->physical_sector);
     xenbus_write(xs, backend, "info", "%u", vbd->limits.read_only ? VDISK_READONLY : 0);
+    /* A predecessor may have had no disk. */
+    xenbus_remove(xs, backend, "hotplug-error");
+    xenbus_write(xs, backend, "hotplug-status", "connected");
     xenbus_switch_state(&vbd->bus, XENBUS_CONNECTED);
     vbd_log(vbd, "connected: %llu sectors%s", (unsigned long long)vbd->limits.sectors,
             vbd->limits.read_only ? ", read-only" : "");
@@ -368,6 +380,7 @@ void vbd_tick(struct vbd *vbd)
     if (rc == -ESTALE && !vbd->failed) {
         vbd->failed = true;
         vbd_log(vbd, "%s", vbd->disk->error);
+        xenbus_write(vbd->bus.xs, vbd->bus.backend, "io-status", "failed: %s", vbd->disk->error);
     }
     vbd_announce_size(vbd);
     vbd_log_tick(vbd);

@@ -10,7 +10,8 @@ struct vbd;
 
 /*
  * Opens the disk the backend directory names and announces the device. The reason of a failure is
- * printed and left in the directory's hotplug-error. The xenstore handle stays the caller's.
+ * printed and left in the directory's hotplug-error. -EAGAIN: it failed, but a guest is connected
+ * and waits, so it is to be tried again. The xenstore handle stays the caller's.
  */
 int vbd_open(struct xs_handle *xs, const char *backend, struct vbd **out);
 

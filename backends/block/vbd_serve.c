@@ -332,14 +332,15 @@ void vbd_retry(struct vbd *vbd)
         if (!slot->held)
             continue;
         slot->held = false;
-        if (engine_submit(vbd->engine, &slot->io) != 0)
+        if ((vbd->failed && slot->request.kind != REQUEST_READ) ||
+            engine_submit(vbd->engine, &slot->io) != 0)
             finish(slot, BLKIF_RSP_ERROR);
     }
     engine_kick(vbd->engine);
     while (engine_busy(vbd->engine) > 0)
         engine_wait(vbd->engine);
     vbd_answer(vbd);
-    if (vbd->stats.held == 0) {
+    if (vbd->stats.held == 0 && !vbd->failed) {
         vbd_log(vbd, "the disk has recovered");
         xenbus_write(vbd->bus.xs, vbd->bus.backend, "io-status", "ok");
     }

@@ -18,6 +18,8 @@
 
 #define DIRECTORY_MAX   256
 #define RESTART_DELAY_S 1
+/* A program that exits with an error again and again is started ever later, up to this. */
+#define RESTART_DELAY_MAX_S 8
 
 struct device {
     char directory[DIRECTORY_MAX];
@@ -25,6 +27,8 @@ struct device {
     bool finished;   /* ended for good; kept until its directory goes */
     bool present;    /* seen in the last scan */
     time_t start_at; /* when to start it (again), by the monotonic clock */
+    time_t started;  /* when it was last */
+    time_t delay;    /* before the last start, s */
     struct device *next;
 };
 
@@ -87,6 +91,7 @@ static void start(struct launcher *launcher, struct device *device)
     }
     device->pid = pid;
     device->start_at = 0;
+    device->started = now_s();
 }
 
 static struct device *device_of(struct launcher *launcher, const char *directory)
@@ -181,12 +186,23 @@ static void start_due(struct launcher *launcher)
     }
 }
 
+/* Killed ones are started soon; those that find no end of errors are given time. */
+static time_t delay_after(const struct device *device, int status)
+{
+    bool again = WIFEXITED(status) && device->delay > 0 &&
+                 now_s() - device->started < 2 * RESTART_DELAY_MAX_S;
+    time_t delay = again ? 2 * device->delay : RESTART_DELAY_S;
+
+    return delay < RESTART_DELAY_MAX_S ? delay : RESTART_DELAY_MAX_S;
+}
+
 static void note_end(struct launcher *launcher, struct device *device, int status)
 {
     device->pid = 0;
     device->finished =
         WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == LAUNCHER_GIVE_UP);
-    device->start_at = now_s() + RESTART_DELAY_S;
+    device->delay = delay_after(device, status);
+    device->start_at = now_s() + device->delay;
     if (WIFSIGNALED(status))
         fprintf(stderr, "%s: the process of %s died of signal %d: starting it again\n",
                 launcher->options->name, device->directory, WTERMSIG(status));

@@ -15,9 +15,10 @@ struct launcher_options {
 
 /*
  * Watches ROOT, starts a child for every device that appears, restarts one that dies (after a
- * second) while its directory is there, and forgets it with its directory. A child that exits with
- * 0 or LAUNCHER_GIVE_UP is not restarted. Runs until SIGTERM or SIGINT, which it hands on to the
- * children and waits for them. Returns the exit status.
+ * second; after up to eight when it fails again and again) while its directory is there, and
+ * forgets it with its directory. A child that exits with 0 or LAUNCHER_GIVE_UP is not restarted.
+ * Runs until SIGTERM or SIGINT, which it hands on to the children and waits for them. Returns the
+ * exit status.
  */
 int launcher_run(const struct launcher_options *options);
 

@@ -195,6 +195,17 @@ int link_write_bytes(struct link *link, uint64_t offset, const void *buffer, siz
     return rc;
 }
 
+/* Before data that does not pass link_write_bytes() is written to a stored place. */
+static int begin_mapped_write(struct link *link, const struct part *part)
+{
+    struct store_file *file = part->extent->file;
+    int rc = link_begin_writing(link);
+
+    return rc != 0 || file->store->ops->may_write == NULL
+               ? rc
+               : part_result(link, part, file->store->ops->may_write(file));
+}
+
 int link_map(struct link *link, uint64_t offset, uint64_t most, enum disk_use use,
              struct bdev_extent *out, bool *read_needed)
 {
@@ -214,7 +225,7 @@ int link_map(struct link *link, uint64_t offset, uint64_t most, enum disk_use us
     }
     /* What is then written there does not pass link_write_bytes(). */
     if (use == DISK_TO_WRITE) {
-        rc = link_begin_writing(link);
+        rc = begin_mapped_write(link, part);
         if (rc != 0)
             return rc;
     }

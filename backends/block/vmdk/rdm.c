@@ -199,9 +199,22 @@ static int rdm_read(struct store_file *file, uint64_t offset, void *buffer, size
     return result(file, "read", bdev_read(dev_of(file), offset, buffer, length));
 }
 
+/* The disk is ours as long as the mapping is. */
+static int rdm_may_write(struct store_file *file)
+{
+    struct store_file *mapping = ((struct rdm_file *)file)->mapping;
+    int rc = mapping->store->ops->may_write == NULL ? 0 : mapping->store->ops->may_write(mapping);
+
+    if (rc != 0)
+        memcpy(file->store->error, mapping->store->error, STORE_ERROR_MAX);
+    return rc;
+}
+
 static int rdm_write(struct store_file *file, uint64_t offset, const void *buffer, size_t length)
 {
-    return result(file, "write", bdev_write(dev_of(file), offset, buffer, length));
+    int rc = rdm_may_write(file);
+
+    return rc != 0 ? rc : result(file, "write", bdev_write(dev_of(file), offset, buffer, length));
 }
 
 static int rdm_map(struct store_file *file, uint64_t offset, uint64_t most, struct bdev_extent *out)
@@ -229,6 +242,7 @@ static const struct store_ops rdm_ops = {
     .read = rdm_read,
     .write = rdm_write,
     .map = rdm_map,
+    .may_write = rdm_may_write,
     .flush = rdm_flush,
     .close_file = rdm_close_file,
 };

@@ -243,6 +243,13 @@ int vmfs_file_write(struct vmfs_file *file, uint64_t offset, const void *buffer,
     return rc != 0 ? rc : vmfs_flush(file->volume);
 }
 
+int vmfs_file_may_write(struct vmfs_file *file)
+{
+    return file->share == VMFS_SHARE_EXCLUSIVE
+               ? slot_check_lease(file->volume)
+               : vmfs_fail(file->volume, -EBADF, "the file is not open for writing");
+}
+
 /* Where the byte at `offset` lies; not stored in holes and to-be-zeroed blocks. */
 static int map_unit(struct vmfs_file *file, uint64_t offset, bool *stored, uint64_t *place)
 {

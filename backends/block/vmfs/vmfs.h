@@ -290,6 +290,12 @@ int vmfs_flush(struct vmfs_volume *volume);
  */
 int vmfs_file_map(struct vmfs_file *file, uint64_t offset, uint64_t most, struct bdev_extent *out);
 
+/*
+ * Whether what vmfs_file_map() gives may be written now, asked before each write: 0 while the lease
+ * on the volume lasts (it beats when it has run out), -ESTALE once another host has taken it.
+ */
+int vmfs_file_may_write(struct vmfs_file *file);
+
 /* ---- checking ---- */
 
 struct vmfs_check {

@@ -12,7 +12,7 @@ $(eval $(call unit_test,block_request,tests/unit/block/test_request.c backends/b
 $(eval $(call unit_test,block_engine,tests/unit/block/test_engine.c backends/block/engine.c $(BDISK_SRC),-luring $(BDISK_LIBS)))
 $(eval $(call unit_test,vmfs_hosts,tests/unit/block/test_hosts.c tests/unit/block/hosts_array.c $(VMFS_SRC) backends/block/bdev.c,))
 $(eval $(call unit_test,block_kill,tests/unit/block/test_kill.c tests/unit/block/fake_xen.c backends/lib/cpu_account.c \
-  $(addprefix backends/block/,ring.c request.c grants.c engine.c vbd_serve.c vbd_stats.c) $(BDISK_SRC),-luring $(BDISK_LIBS)))
+  $(addprefix backends/block/,ring.c request.c grants.c engine.c vbd_serve.c vbd_stats.c) $(BDISK_SRC),-luring $(BDISK_LIBS) -Xlinker --wrap=fdatasync))
 $(eval $(call unit_test,vmdk_power_cut,tests/unit/block/test_vmdk_cut.c tests/unit/block/memory_store.c $(BDISK_SRC),$(BDISK_LIBS)))
 
 .PHONY: seeds

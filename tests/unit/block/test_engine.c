@@ -5,8 +5,11 @@
 #include "block/disk.h"
 #include "block/engine.h"
 #include "block/vmdk/descriptor.h"
+#include "block/vmdk/vmdk.h"
+#include "block/vmfs/internal.h"
 #include "block/vmfs/vmfs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -184,11 +187,47 @@ static void test_reopen(void **state)
     assert_int_not_equal(disk_open("qcow2", image, true, &disk, error), 0);
 }
 
+/* Another host has taken the volume: what is stored is read, and written no more. */
+static void test_fenced(void **state)
+{
+    struct job job = {.memory = aligned_alloc(PAGE, PAGE)};
+    char error[DISK_ERROR_MAX] = "";
+    const char *paths[] = {image};
+    struct datastore datastore;
+    struct engine *engine;
+    struct store *store;
+    struct disk *disk;
+
+    (void)state;
+    assert_int_equal(datastore_open_paths(paths, 1, VMFS_OPEN_WRITE, &datastore, error), 0);
+    assert_int_equal(datastore_store(&datastore, &store), 0);
+    assert_int_equal(vmdk_open(store, "x.vmdk", false, &disk, error), 0);
+    assert_int_equal(engine_open(disk, &engine), 0);
+    for (unsigned fenced = 0; fenced < 2; fenced++) {
+        datastore.volume->fenced = fenced;
+        memset(job.memory, 0x33 + (int)fenced, PAGE);
+        job_prepare(&job, ENGINE_WRITE, 0, 1);
+        assert_int_equal(engine_submit(engine, &job.io), 0);
+        wait_all(engine);
+        assert_int_equal(job.rc, fenced ? -ESTALE : 0);
+        job_prepare(&job, ENGINE_READ, 0, 1);
+        assert_int_equal(engine_submit(engine, &job.io), 0);
+        wait_all(engine);
+        assert_int_equal(job.rc, 0);
+        assert_int_equal(job.memory[0], 0x33);
+    }
+    assert_int_equal(disk_tick(disk), -ESTALE);
+    engine_close(engine);
+    disk_close(disk);
+    free(job.memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_reopen),
+        cmocka_unit_test(test_fenced),
     };
 
     return cmocka_run_group_tests(tests, make_volume, remove_volume);

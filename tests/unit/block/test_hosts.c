@@ -277,8 +277,11 @@ static void sleeper(struct array *array)
     host_open(&host, uuid, false);
     if (vmfs_file_open(host.volume, "disk0", VMFS_SHARE_EXCLUSIVE, &file) != 0)
         _exit(3);
+    if (vmfs_file_may_write(file) != 0)
+        _exit(4);
     raise(SIGSTOP);
-    _exit(vmfs_file_write(file, 0, &mark, sizeof(mark)) == -ESTALE &&
+    _exit(vmfs_file_may_write(file) == -ESTALE &&
+                  vmfs_file_write(file, 0, &mark, sizeof(mark)) == -ESTALE &&
                   vmfs_heartbeat(host.volume) == -ESTALE
               ? 0
               : 1);

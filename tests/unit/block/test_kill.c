@@ -14,11 +14,13 @@
 #include "block/vmdk/vmdk.h"
 #include "block/vmfs/vmfs.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -339,7 +341,7 @@ static void ask(struct guest *guest, uint8_t operation, uint64_t sector)
     memset(request, 0, sizeof(*request));
     request->operation = operation;
     request->sector_number = sector;
-    request->nr_segments = operation != BLKIF_OP_DISCARD;
+    request->nr_segments = operation == BLKIF_OP_READ || operation == BLKIF_OP_WRITE;
     request->seg[0] = (struct blkif_request_segment){.last_sect = 7};
     if (operation == BLKIF_OP_DISCARD)
         ((struct blkif_request_discard *)request)->nr_sectors = MIB / 512;
@@ -440,6 +442,90 @@ static void test_full_volume(void **state)
     }
 }
 
+/* ---- a flush that fails ---- */
+
+static unsigned *flushes_to_fail; /* shared with the backend */
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd)
+{
+    if (flushes_to_fail != NULL && *flushes_to_fail > 0) {
+        --*flushes_to_fail;
+        errno = EIO;
+        return -1;
+    }
+    return __real_fdatasync(fd);
+}
+
+/* The page cache tells of lost data once: the guest must hear of it, whatever the policy. */
+static void test_failed_flush(void **state)
+{
+    struct guest guest = {.seed = 1};
+    int16_t status;
+
+    (void)state;
+    flushes_to_fail =
+        mmap(NULL, FAKE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(flushes_to_fail, MAP_FAILED);
+    fake_new(&guest.backend);
+    guest.backend.on_error = VBD_PAUSE;
+    fake_start(&guest.backend, TARGET);
+    for (unsigned i = 0; i < 3; i++) {
+        *flushes_to_fail = i == 1;
+        ask(&guest, BLKIF_OP_FLUSH_DISKCACHE, 0);
+        assert_true(answer(&guest, 5000, &status));
+        assert_int_equal(status, i == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+    }
+    fake_kill(&guest.backend);
+    fake_free(&guest.backend);
+    munmap(flushes_to_fail, FAKE_PAGE);
+    flushes_to_fail = NULL;
+}
+
+/* ---- a lease that is lost ---- */
+
+static void was_sent(struct engine_io *io, int rc)
+{
+    (void)io;
+    fail_msg("a held write was sent to a disk that is another host's: %d", rc);
+}
+
+/* Writes held for a disk to recover are not for the one who has it by then. */
+static void test_fenced_while_held(void **state)
+{
+    struct vbd *vbd = calloc(1, sizeof(*vbd));
+    struct blkif_sring *page = aligned_alloc(FAKE_PAGE, FAKE_PAGE);
+    struct vbd_slot *slot = &vbd->slots[0];
+    char error[DISK_ERROR_MAX];
+
+    (void)state;
+    memset(page, 0, FAKE_PAGE);
+    page->req_prod = 1;
+    vbd->stats_fd = -1;
+    vbd->on_error = VBD_PAUSE;
+    vbd->page = page;
+    if (disk_open("vmdk", TARGET, false, &vbd->disk, error) != 0)
+        fail_msg("%s", error);
+    assert_int_equal(engine_open(vbd->disk, &vbd->engine), 0);
+    assert_int_equal(ring_attach(&vbd->ring, page), 0);
+    assert_int_equal(vbd_get_buffers(vbd, 1), 0);
+    vbd->ring.consumed = 1;
+    vbd->stats.held = 1;
+    *slot = (struct vbd_slot){.vbd = vbd, .buffer = slot->buffer, .held = true};
+    slot->request.kind = REQUEST_WRITE;
+    slot->io = (struct engine_io){
+        .op = ENGINE_WRITE, .length = FAKE_PAGE, .buffer = slot->buffer, .done = was_sent};
+    vbd->failed = true;
+    vbd_retry(vbd);
+    assert_int_equal(page->rsp_prod, 1);
+    assert_int_equal(page->ring[0].rsp.status, BLKIF_RSP_ERROR);
+    vbd_put_buffers(vbd);
+    engine_close(vbd->engine);
+    disk_close(vbd->disk);
+    free(page);
+    free(vbd);
+}
+
 /* ---- nonsense in the ring ---- */
 
 static void test_nonsense(void **state)
@@ -484,10 +570,9 @@ static void test_nonsense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kill_loses_nothing),
-        cmocka_unit_test(test_kill_sparse),
-        cmocka_unit_test(test_full_volume),
-        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_kill_loses_nothing), cmocka_unit_test(test_kill_sparse),
+        cmocka_unit_test(test_full_volume),        cmocka_unit_test(test_failed_flush),
+        cmocka_unit_test(test_fenced_while_held),  cmocka_unit_test(test_nonsense),
     };
 
     return cmocka_run_group_tests(tests, make_volume, remove_volume);
