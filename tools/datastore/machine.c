@@ -37,6 +37,7 @@ struct making {
     char label[DATASTORE_LABEL_MAX + 1];
     char directory[256], kernel[300], ramdisk[300], config[400];
     struct boot boot;
+    char *targets[VM_DISKS_MAX]; /* of the machine's disks; NULL: left out */
 };
 
 static int take_options(int argc, char **argv, struct choices *out)
@@ -89,8 +90,11 @@ static int read_machine(struct making *making, const char *target)
     for (unsigned i = 0; i < making->volumes.n; i++) {
         const struct found_volume *v = &making->volumes.volume[i];
 
-        if (strcmp(v->label, making->label) == 0 || strcmp(v->uuid, making->label) == 0)
-            making->volume = place.own = v;
+        if (strcmp(v->label, making->label) != 0 && strcmp(v->uuid, making->label) != 0)
+            continue;
+        if (making->volume != NULL)
+            return complain("two VMFS volumes are called \"%s\": use a UUID", making->label);
+        making->volume = place.own = v;
     }
     if (making->volume == NULL)
         return complain("no VMFS volume \"%s\" on any disk of this machine", making->label);
@@ -154,15 +158,17 @@ static int take_kernel(struct making *making)
     struct machine_place place = {&making->volumes, making->volume, &making->datastore,
                                   &making->hosts};
     const struct found_volume *volume;
-    char path[1024], error[DISK_ERROR_MAX];
+    char path[VM_PATH_MAX], error[DISK_ERROR_MAX];
+    const char *problem;
     struct disk *disk;
     int rc;
 
     if (making->machine.vm.n_disks == 0)
         return complain("%s has no disk to take a kernel from: use --kernel", making->machine.path);
-    volume = machine_disk(&place, making->machine.path, making->machine.vm.disks[0].file, path);
+    volume = machine_disk(&place, making->machine.path, making->machine.vm.disks[0].file, path,
+                          &problem);
     if (volume == NULL)
-        return complain("%s: its volume is not on this machine", making->machine.vm.disks[0].file);
+        return complain("%s: %s", making->machine.vm.disks[0].file, problem);
     if (machine_open_disk(volume, path, &disk, error) != 0)
         return complain("%s", error);
     rc = boot_read(disk, true, &making->boot, error);
@@ -175,13 +181,29 @@ static int take_kernel(struct making *making)
     return rc;
 }
 
+/* What xl is to open is what was checked; disks for which that cannot be said are left out. */
+static void locate_disks(struct making *making)
+{
+    struct machine_place place = {&making->volumes, making->volume, &making->datastore,
+                                  &making->hosts};
+    struct vm *vm = &making->machine.vm;
+    const char *problem;
+
+    for (size_t i = 0; i < vm->n_disks; i++) {
+        making->targets[i] =
+            machine_disk_target(&place, making->machine.path, vm->disks[i].file, &problem);
+        if (making->targets[i] == NULL)
+            vm_lose(vm, "%s: %.200s: the disk is left out: %s", vm->disks[i].place,
+                    vm->disks[i].file, problem);
+    }
+}
+
 static int write_config(struct making *making, const struct choices *choices)
 {
-    const char *slash = strrchr(making->machine.path, '/');
-    char folder[700], source[700];
+    char source[700];
     bool own_kernel = choices->kernel == NULL;
     struct xlcfg_options options = {.source = source,
-                                    .directory = folder,
+                                    .targets = (const char *const *)making->targets,
                                     .kernel = own_kernel ? making->kernel : choices->kernel,
                                     .ramdisk = choices->ramdisk != NULL ? choices->ramdisk
                                                : own_kernel && making->boot.ramdisk != NULL
@@ -197,14 +219,15 @@ static int write_config(struct making *making, const struct choices *choices)
     int rc;
 
     snprintf(source, sizeof(source), "From [%s] %s", making->label, making->machine.path);
-    snprintf(folder, sizeof(folder), "[%s] %.*s", making->label,
-             slash != NULL ? (int)(slash - making->machine.path) + 1 : 0, making->machine.path);
+    locate_disks(making);
     file = fopen(making->config, "we");
     if (file == NULL)
         return complain("cannot write %s: %s", making->config, strerror(errno));
     rc = xlcfg_write(&making->machine.vm, &options, file);
-    if (fclose(file) != 0 || rc != 0)
+    if (fclose(file) != 0 || rc != 0) {
+        unlink(making->config);
         return complain("%s: a name in it cannot be written in an xl.cfg", making->config);
+    }
     for (size_t i = 0; i < making->machine.vm.n_losses; i++)
         fprintf(stderr, "not carried over: %s\n", making->machine.vm.losses[i]);
     return 0;
@@ -240,6 +263,8 @@ static int run(int argc, char **argv, char **config)
         rc = complain("out of memory");
     if (making != NULL) {
         boot_free(&making->boot);
+        for (size_t i = 0; i < VM_DISKS_MAX; i++)
+            free(making->targets[i]);
         vm_free(&making->machine.vm);
         datastore_close(&making->datastore);
         volumes_free(&making->volumes);

@@ -15,8 +15,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define ESXI_VOLUMES "/vmfs/volumes/"
-
 /* A whole file of at most `most` bytes, NUL after it; NULL with the reason in `problem`. */
 static char *read_file(struct vmfs_volume *volume, const char *path, size_t most, size_t *length,
                        char problem[512])
@@ -67,32 +65,57 @@ static unsigned count_snapshots(struct vmfs_volume *volume, const char *vmx_path
     return n;
 }
 
-/* The volume a name of ESXi's, by label or UUID, stands for; NULL when it is not here. */
+/* The one volume with this label or UUID; NULL when there is none, or more. */
 static const struct found_volume *volume_named(const struct found_volumes *volumes,
-                                               const char *name, size_t length)
+                                               const char *name)
 {
+    const struct found_volume *found = NULL;
+
     for (unsigned i = 0; i < volumes->n; i++) {
         const struct found_volume *v = &volumes->volume[i];
 
-        if ((strlen(v->label) == length && strncmp(v->label, name, length) == 0) ||
-            (strlen(v->uuid) == length && strncmp(v->uuid, name, length) == 0))
-            return v;
+        if (strcmp(v->label, name) != 0 && strcmp(v->uuid, name) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = v;
     }
-    return NULL;
+    return found;
 }
 
 const struct found_volume *machine_disk(const struct machine_place *place, const char *vmx_path,
-                                        const char *file, char path[1024])
+                                        const char *file, char path[VM_PATH_MAX],
+                                        const char **problem)
 {
-    const char *slash = strrchr(vmx_path, '/'), *name = file + strlen(ESXI_VOLUMES), *rest;
+    const struct found_volume *found = place->own;
+    char volume[VM_VOLUME_MAX];
 
-    if (strncmp(file, ESXI_VOLUMES, strlen(ESXI_VOLUMES)) == 0 &&
-        (rest = strchr(name, '/')) != NULL) {
-        snprintf(path, 1024, "%s", rest + 1);
-        return volume_named(place->volumes, name, (size_t)(rest - name));
-    }
-    snprintf(path, 1024, "%.*s%s", slash ? (int)(slash - vmx_path) + 1 : 0, vmx_path, file);
-    return place->own;
+    *problem = vm_locate(vmx_path, file, volume, path);
+    if (*problem)
+        return NULL;
+    if (volume[0])
+        found = volume_named(place->volumes, volume);
+    if (!found)
+        *problem = "that volume is not on this machine, or two have this name";
+    return found;
+}
+
+char *machine_disk_target(const struct machine_place *place, const char *vmx_path, const char *file,
+                          const char **problem)
+{
+    char path[VM_PATH_MAX], *target = NULL;
+    const struct found_volume *volume = machine_disk(place, vmx_path, file, path, problem);
+    const char *name = volume ? volume->label : NULL;
+
+    if (!volume)
+        return NULL;
+    if (!name[0] || strpbrk(name, "]',\"\\") || volume_named(place->volumes, name) != volume)
+        name = volume->uuid;
+    if (volume_named(place->volumes, name) != volume)
+        *problem = "two volumes have this name";
+    else if (asprintf(&target, "[%s] %s", name, path) < 0)
+        *problem = "out of memory";
+    return *problem ? NULL : target;
 }
 
 int machine_open_disk(const struct found_volume *volume, const char *path, struct disk **out,
@@ -135,17 +158,19 @@ static int try_disk(const struct found_volume *volume, const char *path, bool is
 
 static void check_disks(const struct machine_place *place, struct machine *machine)
 {
-    char path[1024], error[512];
+    char path[VM_PATH_MAX], error[512];
+    const char *problem;
 
     if (machine->vm.n_disks == 0)
         snprintf(machine->problem, sizeof(machine->problem), "it has no disk");
     for (size_t i = 0; i < machine->vm.n_disks && !machine->problem[0]; i++) {
         const struct vm_disk *d = &machine->vm.disks[i];
-        const struct found_volume *volume = machine_disk(place, machine->path, d->file, path);
+        const struct found_volume *volume =
+            machine_disk(place, machine->path, d->file, path, &problem);
 
         if (!volume)
-            snprintf(machine->problem, sizeof(machine->problem),
-                     "%s: %.200s: that volume is not on this machine", d->place, d->file);
+            snprintf(machine->problem, sizeof(machine->problem), "%s: %.200s: %s", d->place,
+                     d->file, problem);
         else if (try_disk(volume, path, i == 0, error) != 0)
             snprintf(machine->problem, sizeof(machine->problem), "%s: %.400s", d->place, error);
     }

@@ -37,11 +37,20 @@ int machines_visit(const struct machine_place *place,
 void machine_read(const struct machine_place *place, const char *path, struct machine *machine);
 
 /*
- * The volume a disk's file is on and its path there, by what the VMX says: a name beside the VMX,
- * or "/vmfs/volumes/LABEL-OR-UUID/...". NULL when that volume is not on this machine.
+ * The volume a disk's file is on and its path there, by what the VMX says (vm_locate()). NULL, with
+ * a sentence why: the name is none that a VMX may give, or no volume here has that label or UUID,
+ * or more than one. What is checked and what is given to xl is this file alone.
  */
 const struct found_volume *machine_disk(const struct machine_place *place, const char *vmx_path,
-                                        const char *file, char path[1024]);
+                                        const char *file, char path[VM_PATH_MAX],
+                                        const char **problem);
+
+/*
+ * The same as an xl.cfg names it, "[LABEL] path", or by UUID where the label would not lead to that
+ * very volume; the caller frees it. NULL: as above, or without memory.
+ */
+char *machine_disk_target(const struct machine_place *place, const char *vmx_path, const char *file,
+                          const char **problem);
 
 /* Opens a disk for reading, on a view of its volume of its own, without locks. */
 int machine_open_disk(const struct found_volume *volume, const char *path, struct disk **out,

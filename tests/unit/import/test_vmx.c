@@ -98,9 +98,10 @@ static void report(void *context, bool is_error, const char *file, unsigned int 
 /* What we write is read by our own xl without a word. */
 static void the_xlcfg_is_one_that_xl_takes(void **state)
 {
+    const char *const targets[] = {"[ds] web/web.vmdk", "[fast ds] web/data.vmdk"};
     const struct xlcfg_network networks[] = {{"Backup", "br0"}};
     struct xlcfg_options options = {.source = "[ds] web/web.vmx",
-                                    .directory = "[ds] web/",
+                                    .targets = targets,
                                     .kernel = "/boot/vmlinuz",
                                     .ramdisk = "/boot/initrd.img",
                                     .extra = "root=/dev/xvda1 ro console=hvc0",
@@ -140,15 +141,61 @@ static void the_xlcfg_is_one_that_xl_takes(void **state)
 
 static void names_that_an_xlcfg_cannot_say_are_refused(void **state)
 {
-    struct xlcfg_options options = {.source = "x", .bridge = "nat0"};
+    const char *const targets[] = {"[ds] a','phy,xvdz,w', 'b.vmdk", NULL};
+    struct xlcfg_options options = {.source = "x", .targets = targets, .bridge = "nat0"};
     FILE *out = fopen("/dev/null", "w");
 
     (void)state;
     read_typical();
-    free(vm.disks[0].file);
-    vm.disks[0].file = strdup("a','phy,xvdz,w', 'b.vmdk");
     assert_int_equal(xlcfg_write(&vm, &options, out), -1);
     fclose(out);
+}
+
+static void disks_lie_on_volumes_only(void **state)
+{
+    static const struct {
+        const char *vmx, *file, *volume, *path; /* path NULL: refused */
+    } cases[] = {
+        {"web/web.vmx", "web.vmdk", "", "web/web.vmdk"},
+        {"web.vmx", "web.vmdk", "", "web.vmdk"},
+        {"web/web.vmx", "./disks//web.vmdk", "", "web/disks/web.vmdk"},
+        {"a/b/web.vmx", "../c/web.vmdk", "", "a/c/web.vmdk"},
+        {"web/web.vmx", "[other] web.vmdk", "", "web/[other] web.vmdk"},
+        {"web/web.vmx", "/vmfs/volumes/fast ds/web/data.vmdk", "fast ds", "web/data.vmdk"},
+        {"web/web.vmx", "/vmfs/volumes/ds//a/../b.vmdk", "ds", "b.vmdk"},
+        {"web/web.vmx", "/srv/guests/other.vmdk", NULL, NULL},
+        {"web/web.vmx", "/dev/sda", NULL, NULL},
+        {"web/web.vmx", "/vmfs/volumes/", NULL, NULL},
+        {"web/web.vmx", "/vmfs/volumes/ds", NULL, NULL},
+        {"web/web.vmx", "/vmfs/volumes/ds/", NULL, NULL},
+        {"web/web.vmx", "/vmfs/volumes//etc/shadow", NULL, NULL},
+        {"web/web.vmx", "/vmfs/volumes/../../etc/shadow", NULL, NULL},
+        {"web/web.vmx", "/vmfs/volumes/ds/../../etc/shadow", NULL, NULL},
+        {"web/web.vmx", "/vmfs/../etc/shadow", NULL, NULL},
+        {"web/web.vmx", "../../etc/shadow", NULL, NULL},
+        {"web/web.vmx", "..", NULL, NULL},
+        {"web/web.vmx", "a.vmdk\n", NULL, NULL},
+        {"web/web.vmx", "a.vmdk ", NULL, NULL},
+        {"web.vmx", " a.vmdk", NULL, NULL},
+    };
+    char volume[VM_VOLUME_MAX], path[VM_PATH_MAX], name[VM_PATH_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *problem = vm_locate(cases[i].vmx, cases[i].file, volume, path);
+
+        if ((problem == NULL) != (cases[i].path != NULL))
+            fail_msg("%s: %s", cases[i].file, problem ? problem : path);
+        if (problem)
+            continue;
+        assert_string_equal(volume, cases[i].volume);
+        assert_string_equal(path, cases[i].path);
+    }
+    memset(name, 'x', sizeof(name));
+    name[VM_PATH_MAX - 2] = '\0';
+    assert_null(vm_locate("web.vmx", name, volume, path));
+    assert_string_equal(path, name);
+    assert_non_null(vm_locate("w/w.vmx", name, volume, path));
 }
 
 static void expect_error(const char *text, unsigned int line)
@@ -233,6 +280,7 @@ int main(void)
         cmocka_unit_test_teardown(a_typical_machine_is_understood, teardown),
         cmocka_unit_test_teardown(the_xlcfg_is_one_that_xl_takes, teardown),
         cmocka_unit_test_teardown(names_that_an_xlcfg_cannot_say_are_refused, teardown),
+        cmocka_unit_test_teardown(disks_lie_on_volumes_only, teardown),
         cmocka_unit_test_teardown(what_is_no_vmx_is_named_with_its_line, teardown),
         cmocka_unit_test_teardown(the_last_of_equal_keys_counts, teardown),
         cmocka_unit_test_teardown(the_largest_file_is_read_quickly, teardown),

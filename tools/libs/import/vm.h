@@ -16,10 +16,13 @@
 #define VM_NICS_MAX   10
 #define VM_LOSSES_MAX 64
 
+#define VM_PATH_MAX   1024
+#define VM_VOLUME_MAX 129
+
 struct vmx;
 
 struct vm_disk {
-    char *file;        /* as the file says: beside it, or "/vmfs/volumes/..." */
+    char *file;        /* as the file says; see vm_locate() */
     char place[24];    /* "scsi0:1" */
     uint64_t bytes;    /* capacity when the description says it, else 0 */
     bool is_read_only; /* changes are thrown away at power off */
@@ -50,6 +53,15 @@ struct vm {
 /* Reads *vm from a VMX. 0, or -1 with one sentence in `error` (static). vm_free either way. */
 int vm_from_vmx(struct vm *vm, const struct vmx *vmx, const char **error);
 void vm_free(struct vm *vm);
+
+/*
+ * Where a disk's file lies that the VMX at `vmx_path`, on its volume, calls `file`: relative to the
+ * VMX, or "/vmfs/volumes/NAME/...". `volume` becomes the NAME (a label or UUID), or "" for the
+ * VMX's own, `path` the path there from its root, without "." and "..". NULL, or a sentence why it
+ * is no name that a VMX may give: VMX files come with volumes from anywhere.
+ */
+const char *vm_locate(const char *vmx_path, const char *file, char volume[VM_VOLUME_MAX],
+                      char path[VM_PATH_MAX]);
 
 /* For readers of other formats. vm_lose notes a sentence; both drop what is beyond the limits. */
 void vm_lose(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -79,13 +79,13 @@ static bool is_disk_type(const char *type)
 
 static void add_disk(struct vm *vm, const struct vmx *vmx, const char *place)
 {
-    const char *file = vmx_getf(vmx, "%s.fileName", place);
-    const char *type = vmx_getf(vmx, "%s.deviceType", place);
-    const char *mode = vmx_getf(vmx, "%s.mode", place);
+    const char *file = vmx_getf(vmx, "%s.fileName", place), *type, *mode;
     struct vm_disk *disk;
 
     if (!vmx_is_true(vmx_getf(vmx, "%s.present", place), file != NULL))
         return;
+    type = vmx_getf(vmx, "%s.deviceType", place);
+    mode = vmx_getf(vmx, "%s.mode", place);
     if (!is_disk_type(type)) {
         vm_lose(vm, "%s: the %s is left out", place,
                 strncasecmp(type, "cdrom", 5) == 0 || strncasecmp(type, "atapi", 5) == 0

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Absolute names on a mounted ESXi: /vmfs/volumes/LABEL/folder/file. */
-#define ESXI_VOLUMES "/vmfs/volumes/"
-
 /* A string in double quotes; false when it has a character that would end or spoil it. */
 static bool put_string(FILE *out, const char *text)
 {
@@ -38,24 +35,6 @@ static void put_name(FILE *out, const char *name)
     fputs(n ? "\"\n" : "imported\"\n", out);
 }
 
-/* Where a disk's file is, as xl and the backend name it; freed by the caller. NULL without memory.
- */
-static char *disk_target(const char *file, const char *directory)
-{
-    const char *label, *rest;
-    char *target = NULL;
-    int n;
-
-    if (strncmp(file, ESXI_VOLUMES, strlen(ESXI_VOLUMES)) == 0 &&
-        (rest = strchr(label = file + strlen(ESXI_VOLUMES), '/')) && rest[1])
-        n = asprintf(&target, "[%.*s] %s", (int)(rest - label), label, rest + 1);
-    else if (*file == '/' || *file == '[')
-        n = asprintf(&target, "%s", file);
-    else
-        n = asprintf(&target, "%s%s", directory ? directory : "", file);
-    return n < 0 ? NULL : target;
-}
-
 /* xvda .. xvdz, xvdaa ..: as disks are named in a guest. */
 static void device_name(size_t i, char name[8])
 {
@@ -65,22 +44,20 @@ static void device_name(size_t i, char name[8])
         snprintf(name, 8, "xvd%c%c", (char)('a' + i / 26 - 1), (char)('a' + i % 26));
 }
 
-static int put_disks(const struct vm *vm, const char *directory, FILE *out)
+/* Disks keep their letters when one before them is left out. */
+static int put_disks(const struct vm *vm, const char *const *targets, FILE *out)
 {
     fputs("disk = [\n", out);
     for (size_t i = 0; i < vm->n_disks; i++) {
-        char *target = disk_target(vm->disks[i].file, directory), name[8];
-        bool is_writable = !vm->disks[i].is_read_only, ok;
+        char name[8];
 
-        if (!target || strpbrk(target, "',\"\\\n\r")) {
-            free(target);
+        if (!targets[i])
+            continue;
+        if (strpbrk(targets[i], "',\"\\\n\r"))
             return -1;
-        }
         device_name(i, name);
-        ok = fprintf(out, "    '%s,vmdk,%s,%s', # %s\n", target, name, is_writable ? "w" : "r",
-                     vm->disks[i].place) >= 0;
-        free(target);
-        if (!ok)
+        if (fprintf(out, "    '%s,vmdk,%s,%s', # %s\n", targets[i], name,
+                    vm->disks[i].is_read_only ? "r" : "w", vm->disks[i].place) < 0)
             return -1;
     }
     fputs("]\n", out);
@@ -147,7 +124,7 @@ int xlcfg_write(struct vm *vm, const struct xlcfg_options *options, FILE *out)
         fprintf(out, "uuid = \"%s\"\n", uuid);
     }
     fprintf(out, "memory = %llu\nvcpus = %u\n", (unsigned long long)vm->memory_mib, vm->vcpus);
-    if (put_boot(options, out) || put_disks(vm, options->directory, out))
+    if (put_boot(options, out) || put_disks(vm, options->targets, out))
         return -1;
     put_nics(vm, options, out);
     if (vm->n_losses)

@@ -12,8 +12,9 @@ struct xlcfg_network {
 };
 
 struct xlcfg_options {
-    const char *source;    /* the first comment: what it was made from */
-    const char *directory; /* "[LABEL] folder/" or "/path/": put before relative file names */
+    const char *source; /* the first comment: what it was made from */
+    /* "[LABEL] path" of each of the machine's disks; NULL leaves one out, which the caller notes */
+    const char *const *targets;
     const char *kernel, *ramdisk, *extra; /* of the guest; ramdisk and extra may be NULL */
     const char *bootloader;               /* used instead of kernel when not NULL */
     const char *bridge;                   /* for networks not listed below */
