@@ -57,14 +57,9 @@ struct round {
     uint32_t count;
 };
 
-static void round_undo(struct vmfs_file *file, const struct round *round)
+static void round_undo(struct vmfs_file *file, uint64_t n, const struct round *round)
 {
-    uint64_t item;
-
-    for (uint32_t i = 0; i < round->count; i++) {
-        if (round->fresh[i] && resource_of_address(file->volume, round->addresses[i], &item))
-            resource_free(file->volume, unit_resource(file), item, 1);
-    }
+    file_give_back(file, n, round->addresses, round->fresh, round->count);
 }
 
 /* Allocates every hole among the first `count` entries of a round. */
@@ -197,7 +192,7 @@ static int write_fresh(struct vmfs_file *file, uint64_t offset, const void *buff
         rc = round_allocate(file, &round);
     if (rc == -ENOSPC && ahead > 0) {
         /* What is left is for what must be written. */
-        round_undo(file, &round);
+        round_undo(file, n, &round);
         rc = round_collect(file, &round, n, last, 0, &written);
         if (rc == 0)
             rc = round_allocate(file, &round);
@@ -216,10 +211,10 @@ static int write_fresh(struct vmfs_file *file, uint64_t offset, const void *buff
         rc = round_zero(file, &round, written);
     if (rc == 0)
         rc = vmfs_flush(file->volume);
-    if (rc != 0)
-        round_undo(file, &round);
-    else
+    if (rc == 0)
         rc = alloc_point(file, n, round.addresses, round.count);
+    if (rc != 0)
+        round_undo(file, n, &round);
     file->fresh_run = (n == file->fresh_next ? file->fresh_run : 0) + round.count;
     file->fresh_next = n + round.count;
     vmfs_end(file->volume);
@@ -276,10 +271,10 @@ static int range_round(struct vmfs_file *file, uint64_t n, uint32_t count, bool 
     }
     if (rc == 0)
         rc = vmfs_flush(file->volume);
-    if (rc != 0)
-        round_undo(file, &round);
-    else
+    if (rc == 0)
         rc = alloc_point(file, n, round.addresses, round.count);
+    if (rc != 0)
+        round_undo(file, n, &round);
     vmfs_end(file->volume);
     return rc;
 }

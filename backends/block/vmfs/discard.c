@@ -73,9 +73,9 @@ static int punch(struct vmfs_file *file, uint64_t n, uint32_t count)
             ;
         if (run > 0) {
             rc = alloc_point(file, n + i, holes, run);
-            if (rc == 0)
-                rc = vmfs_flush(file->volume);
-            if (rc == 0)
+            if (rc != 0)
+                file_give_back(file, n + i, &addresses[i], NULL, run);
+            else
                 rc = give_back(file->volume, &addresses[i], run);
         } else {
             run = 1;
@@ -87,9 +87,12 @@ static int punch(struct vmfs_file *file, uint64_t n, uint32_t count)
 int vmfs_file_discard(struct vmfs_file *file, uint64_t offset, uint64_t length)
 {
     struct vmfs_volume *volume = file->volume;
-    uint64_t unit = file->inode.fd.unit_size, first, end;
-    int rc;
+    uint64_t unit, first, end;
+    int rc = file_refresh(file);
 
+    if (rc != 0)
+        return rc;
+    unit = file->inode.fd.unit_size;
     if (file->share != VMFS_SHARE_EXCLUSIVE)
         return vmfs_fail(volume, -EROFS, "the file is not open for writing");
     if (offset > file->inode.fd.length || length > file->inode.fd.length - offset)

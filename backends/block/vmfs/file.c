@@ -106,7 +106,7 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
     if (rc == 0)
         rc = path_add_name(volume, parent.fd.address, name, &file->inode);
     if (rc != 0) {
-        inode_destroy(volume, &file->inode);
+        file_destroy(file);
         file_free(file);
         return rc;
     }
@@ -141,7 +141,7 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
     if (rc == 0)
         rc = inode_unlock(volume, &dir->inode);
     else
-        inode_destroy(volume, &dir->inode);
+        file_destroy(dir);
     file_free(dir);
     return rc != 0 ? rc : vmfs_flush(volume);
 }
@@ -190,6 +190,22 @@ uint64_t vmfs_file_length(const struct vmfs_file *file)
     return file->inode.fd.length;
 }
 
+/* The length that counts; it stays as it was in memory when it may not be so on disk. */
+static int set_length(struct vmfs_file *file, uint64_t length)
+{
+    uint64_t before = file->inode.fd.length;
+    int rc;
+
+    file->inode.fd.length = length;
+    file->inode.fd.mtime_s = (uint32_t)time(NULL);
+    rc = inode_write(file->volume, &file->inode);
+    if (rc == 0)
+        rc = vmfs_flush(file->volume);
+    if (rc != 0)
+        file->inode.fd.length = before;
+    return file_failed(file, rc);
+}
+
 int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocation allocation,
                      vmfs_progress progress, void *context)
 {
@@ -202,6 +218,9 @@ int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocati
         return rc;
     if (file->share != VMFS_SHARE_EXCLUSIVE)
         return vmfs_fail(file->volume, -EBADF, "the file is not open for writing");
+    rc = file_refresh(file);
+    if (rc != 0)
+        return rc;
     if (length < fd->length)
         return vmfs_fail(file->volume, -EINVAL, "a file can grow, not shrink");
     rc = inode_promote(file, length);
@@ -213,17 +232,15 @@ int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocati
     if (allocation != VMFS_THIN && end > first)
         rc =
             alloc_range(file, first, end - first, allocation == VMFS_EAGERTHICK, progress, context);
-    if (rc == 0) {
-        fd->length = length;
-        fd->mtime_s = (uint32_t)time(NULL);
-        rc = inode_write(file->volume, &file->inode);
-    }
-    return rc != 0 ? rc : vmfs_flush(file->volume);
+    return rc != 0 ? rc : set_length(file, length);
 }
 
 int vmfs_file_read(struct vmfs_file *file, uint64_t offset, void *buffer, size_t length)
 {
-    return map_read(file->volume, &file->cache, &file->inode, offset, buffer, length);
+    int rc = file_refresh(file);
+
+    return rc != 0 ? rc
+                   : map_read(file->volume, &file->cache, &file->inode, offset, buffer, length);
 }
 
 int vmfs_file_write(struct vmfs_file *file, uint64_t offset, const void *buffer, size_t length)
@@ -233,6 +250,9 @@ int vmfs_file_write(struct vmfs_file *file, uint64_t offset, const void *buffer,
 
     if (file->share != VMFS_SHARE_EXCLUSIVE)
         return vmfs_fail(file->volume, -EBADF, "the file is not open for writing");
+    rc = file_refresh(file);
+    if (rc != 0)
+        return rc;
     if (offset > fd->length || length > fd->length - offset)
         return vmfs_fail(file->volume, -EINVAL, "write past the end of descriptor 0x%08x",
                          fd->address);
@@ -240,7 +260,9 @@ int vmfs_file_write(struct vmfs_file *file, uint64_t offset, const void *buffer,
         return alloc_write(file, offset, buffer, length);
     memcpy(file->inode.data + offset, buffer, length);
     rc = inode_write(file->volume, &file->inode);
-    return rc != 0 ? rc : vmfs_flush(file->volume);
+    if (rc == 0)
+        rc = vmfs_flush(file->volume);
+    return file_failed(file, rc);
 }
 
 int vmfs_file_may_write(struct vmfs_file *file)
@@ -263,9 +285,13 @@ static int map_unit(struct vmfs_file *file, uint64_t offset, bool *stored, uint6
 
 int vmfs_file_map(struct vmfs_file *file, uint64_t offset, uint64_t most, struct bdev_extent *out)
 {
-    uint64_t unit = file->inode.fd.unit_size, inside = offset % (unit == 0 ? 1 : unit), place = 0;
-    int rc;
+    uint64_t unit, inside, place = 0;
+    int rc = file_refresh(file);
 
+    if (rc != 0)
+        return rc;
+    unit = file->inode.fd.unit_size;
+    inside = offset % (unit == 0 ? 1 : unit);
     if (file->inode.fd.zla == VMFS_ZLA_RESIDENT || file->inode.fd.type == VMFS_TYPE_RDM)
         return vmfs_fail(file->volume, -ENOTSUP, "descriptor 0x%08x has no blocks",
                          file->inode.fd.address);

@@ -33,27 +33,37 @@ static uint64_t file_length(const struct vmfs_volume *volume, const struct vmfs_
 /* Makes the file long enough; what is new in it is zeros. */
 static int lengthen(struct vmfs_volume *volume, struct vmfs_resource *resource)
 {
-    struct vmfs_file file = {
-        .volume = volume, .inode = resource->inode, .share = VMFS_SHARE_EXCLUSIVE};
-    uint64_t length = file_length(volume, resource);
-    uint64_t blocks = (length + volume->block_size - 1) >> volume->block_shift;
-    uint64_t have = (file.inode.fd.length + volume->block_size - 1) >> volume->block_shift;
-    int rc = 0;
+    /* A step that failed earlier may have left on disk what was not taken over here. */
+    struct vmfs_file file = {.volume = volume,
+                             .inode = resource->inode,
+                             .share = VMFS_SHARE_EXCLUSIVE,
+                             .stale = true};
+    uint64_t length = file_length(volume, resource), blocks, have;
+    int rc;
 
     if (length <= file.inode.fd.length)
         return 0;
+    rc = file_refresh(&file);
+    if (rc != 0)
+        return rc;
+    blocks = (length + volume->block_size - 1) >> volume->block_shift;
+    have = (file.inode.fd.length + volume->block_size - 1) >> volume->block_shift;
     if (blocks > inode_max_blocks(volume, &file.inode))
         rc = inode_promote(&file, length);
     if (rc == 0 && blocks > have)
         rc = alloc_range(&file, have, blocks - have, true, NULL, NULL);
     if (rc == 0) {
-        file.inode.fd.length = length;
+        if (file.inode.fd.length < length)
+            file.inode.fd.length = length;
         rc = inode_write(volume, &file.inode);
     }
-    resource->inode = file.inode;
+    if (rc == 0)
+        rc = vmfs_flush(volume);
+    if (rc == 0)
+        resource->inode = file.inode;
     map_cache_free(&file.cache);
     map_cache_free(&resource->cache);
-    return rc != 0 ? rc : vmfs_flush(volume);
+    return rc;
 }
 
 /* Fills the items from `from` on in as free; a large block as made into small ones. */

@@ -139,9 +139,20 @@ struct vmfs_volume {
     char error[VMFS_ERROR_MAX];
 };
 
+/* A pointer block that a step has created, and a block below it. */
+struct vmfs_created {
+    uint64_t address, block;
+};
+
+/* Two lowest ones at most in a step, and one above each. */
+#define VMFS_CREATED_MAX 4u
+
 struct vmfs_file {
     struct vmfs_volume *volume;
     struct vmfs_inode inode;
+    bool stale; /* inode and cache may differ from the disk: file_refresh() first */
+    struct vmfs_created created[VMFS_CREATED_MAX]; /* by the step under way */
+    uint32_t created_count;
     enum vmfs_share share;
     struct vmfs_pb_cache cache;
     uint64_t fresh_next; /* the block behind those last allocated by writing */
@@ -366,14 +377,36 @@ int volume_write_bytes(struct vmfs_volume *volume, uint64_t offset, const void *
                        size_t length);
 
 /* ---- point.c ---- */
-/* Sets the addresses of blocks n, n + 1, ... and writes the pointer blocks and the descriptor. */
+/*
+ * Sets the addresses of blocks n, n + 1, ... and writes the pointer blocks and the descriptor. When
+ * it fails the file is stale, and the caller gives back by file_give_back() what is not pointed at.
+ */
 int alloc_point(struct vmfs_file *file, uint64_t n, const uint64_t *addresses, uint32_t count);
 
 /*
- * A new, zeroed pointer block, in the cache but not yet on disk. VMFS-6 takes a sub-block, a
- * system file an item of .pb2.sf.
+ * A new, zeroed pointer block on the way to block n, in the cache but not yet on disk. VMFS-6 takes
+ * a sub-block, a system file an item of .pb2.sf.
  */
-int pb_create(struct vmfs_file *file, struct vmfs_pb **out);
+int pb_create(struct vmfs_file *file, uint64_t n, struct vmfs_pb **out);
+
+/* ---- stale.c ---- */
+/* Notes that a metadata step failed, if `rc` says so, and returns it. */
+int file_failed(struct vmfs_file *file, int rc);
+/*
+ * Reads a stale file's descriptor again and counts its blocks: first in everything that is done by
+ * a file. An error leaves it stale.
+ */
+int file_refresh(struct vmfs_file *file);
+/*
+ * After a step that failed: gives back the addresses meant for blocks n, n + 1, ... (those of them
+ * that are `chosen`; NULL: all), and the pointer blocks the step created, as far as the file, read
+ * again, does not name them. What cannot be read or given back stays for vmfs_check(). The volume's
+ * message stays.
+ */
+void file_give_back(struct vmfs_file *file, uint64_t n, const uint64_t *addresses,
+                    const bool *chosen, uint32_t count);
+/* inode_destroy() for a file that could not be made, whatever it has become. */
+void file_destroy(struct vmfs_file *file);
 
 /* ---- dir.c (any format), dir5.c, dir6.c ---- */
 struct dir_visit {

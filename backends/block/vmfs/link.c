@@ -45,7 +45,7 @@ int vmfs_symlink(struct vmfs_volume *volume, const char *target, const char *pat
     if (rc == 0)
         rc = inode_unlock(volume, &link.inode);
     else
-        inode_destroy(volume, &link.inode);
+        file_destroy(&link);
     map_cache_free(&link.cache);
     return rc != 0 ? rc : vmfs_flush(volume);
 }

@@ -19,7 +19,7 @@ static void count_change(const struct vmfs_volume *volume, struct point_counts *
     counts->tbz += addr_is_tbz(volume, new) - addr_is_tbz(volume, old);
 }
 
-int pb_create(struct vmfs_file *file, struct vmfs_pb **out)
+int pb_create(struct vmfs_file *file, uint64_t n, struct vmfs_pb **out)
 {
     struct vmfs_volume *volume = file->volume;
     /* System files must not be mapped by what they hold themselves. */
@@ -33,6 +33,9 @@ int pb_create(struct vmfs_file *file, struct vmfs_pb **out)
     if (rc != 0)
         return rc;
     address = resource_address(resource, item);
+    if (file->created_count < VMFS_CREATED_MAX)
+        file->created[file->created_count++] =
+            (struct vmfs_created){.address = address, .block = n};
     rc = map_take_pb(volume, &file->cache, address, out);
     if (rc != 0)
         return rc;
@@ -55,7 +58,7 @@ static int point_leaf(struct vmfs_file *file, uint64_t *slot, uint64_t n, const 
 
     *used = count < entries - index ? count : entries - index;
     if (*slot == 0)
-        rc = pb_create(file, &pb);
+        rc = pb_create(file, n, &pb);
     else
         rc = map_read_pb(file->volume, &file->cache, *slot, &pb);
     if (rc != 0)
@@ -95,7 +98,7 @@ static int point_double(struct vmfs_file *file, uint64_t *slot, uint64_t n,
         return rc;
     /* The leaf may have pushed the upper block out of the cache: read it again. */
     if (top == 0)
-        rc = pb_create(file, &pb);
+        rc = pb_create(file, n, &pb);
     else
         rc = map_read_pb(file->volume, &file->cache, top, &pb);
     if (rc != 0)
@@ -106,7 +109,7 @@ static int point_double(struct vmfs_file *file, uint64_t *slot, uint64_t n,
     return map_write_pb(file->volume, pb);
 }
 
-int alloc_point(struct vmfs_file *file, uint64_t n, const uint64_t *addresses, uint32_t count)
+static int point(struct vmfs_file *file, uint64_t n, const uint64_t *addresses, uint32_t count)
 {
     struct vmfs_fd *fd = &file->inode.fd;
     struct point_counts counts = {0};
@@ -146,4 +149,15 @@ int alloc_point(struct vmfs_file *file, uint64_t n, const uint64_t *addresses, u
     if (rc == 0)
         rc = inode_write(file->volume, &file->inode);
     return rc != 0 ? rc : vmfs_flush(file->volume);
+}
+
+int alloc_point(struct vmfs_file *file, uint64_t n, const uint64_t *addresses, uint32_t count)
+{
+    int rc;
+
+    file->created_count = 0;
+    rc = file_failed(file, point(file, n, addresses, count));
+    if (rc == 0)
+        file->created_count = 0;
+    return rc;
 }

@@ -133,9 +133,10 @@ static int to_file_block(struct vmfs_file *file)
     uint32_t got;
     int rc;
 
+    file->created_count = 0;
     if (old.fd.block_count == 0) {
         inode_set_unit(volume, &file->inode, VMFS_ZLA_FB);
-        return inode_write(volume, &file->inode);
+        return file_failed(file, inode_write(volume, &file->inode));
     }
     rc = resource_alloc(volume, &volume->fbb, 1, &item, &got, NULL);
     if (rc != 0)
@@ -155,7 +156,12 @@ static int to_file_block(struct vmfs_file *file)
         rc = inode_write(volume, &file->inode);
     if (rc == 0)
         rc = vmfs_flush(volume);
-    return rc != 0 ? rc : inode_free_blocks(volume, &old);
+    if (rc != 0) {
+        file_failed(file, rc);
+        file_give_back(file, 0, &address, NULL, 1);
+        return rc;
+    }
+    return inode_free_blocks(volume, &old);
 }
 
 static bool names_anything(const struct vmfs_volume *volume, const struct vmfs_inode *inode)
@@ -175,10 +181,11 @@ static int add_level(struct vmfs_file *file)
                                                                   : VMFS_ZLA_PB;
     struct vmfs_volume *volume = file->volume;
     struct vmfs_pb *pb;
-    int rc;
+    int rc = 0;
 
+    file->created_count = 0;
     if (names_anything(volume, &file->inode)) {
-        rc = pb_create(file, &pb);
+        rc = pb_create(file, 0, &pb);
         if (rc == 0)
             memcpy(pb->entries, file->inode.addresses, volume->fd_addresses * sizeof(uint64_t));
         if (rc == 0)
@@ -187,12 +194,18 @@ static int add_level(struct vmfs_file *file)
             rc = vmfs_flush(volume);
         if (rc == 0)
             rc = switch_over(file, pb->address);
-        if (rc != 0)
-            return rc;
     }
     file->inode.fd.zla = zla;
-    rc = inode_write(volume, &file->inode);
-    return rc != 0 ? rc : vmfs_flush(volume);
+    if (rc == 0)
+        rc = inode_write(volume, &file->inode);
+    if (rc == 0)
+        rc = vmfs_flush(volume);
+    if (rc != 0) {
+        file_failed(file, rc);
+        file_give_back(file, 0, NULL, NULL, 0);
+    }
+    file->created_count = 0;
+    return rc;
 }
 
 /* Files of more than one sub-block are made of file blocks. */

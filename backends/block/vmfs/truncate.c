@@ -138,14 +138,44 @@ static void cut_inode(const struct vmfs_file *file, const struct cut *cut, uint6
     out->fd.mtime_s = (uint32_t)time(NULL);
 }
 
-static int shrink(struct vmfs_file *file, uint64_t length, struct cut *cut)
+/*
+ * Gives back what a cut that failed has forgotten all the same: those of its items that a second
+ * look, in the same order, no longer finds.
+ */
+static void give_back_forgotten(struct vmfs_file *file, const struct cut *cut)
 {
-    struct vmfs_inode after;
-    int rc = map_walk(file->volume, &file->inode, cut_add, cut);
+    struct cut left = {.volume = cut->volume, .keep = cut->keep};
+    size_t at = 0;
+    uint32_t inside = 0;
+    int rc = file_refresh(file);
 
     if (rc == 0)
-        rc = zero_tail(file, length);
-    if (rc == 0 && cut->keep < inode_max_blocks(file->volume, &file->inode))
+        rc = map_walk(file->volume, &file->inode, cut_add, &left);
+    for (size_t i = 0; i < cut->count && rc == 0; i++) {
+        const struct run *run = &cut->runs[i];
+
+        for (uint32_t k = 0; k < run->count && rc == 0; k++) {
+            const struct run *next = at < left.count ? &left.runs[at] : NULL;
+
+            if (next == NULL || next->resource != run->resource ||
+                next->first + inside != run->first + k) {
+                rc = blocks_give_back(file->volume, run->resource, run->first + k, 1);
+            } else if (++inside == next->count) {
+                inside = 0;
+                at++;
+            }
+        }
+    }
+    free(left.runs);
+}
+
+/* Writes what the file is without what is behind the new end. */
+static int forget(struct vmfs_file *file, uint64_t length, const struct cut *cut)
+{
+    struct vmfs_inode after;
+    int rc = 0;
+
+    if (cut->keep < inode_max_blocks(file->volume, &file->inode))
         rc = clear_pointers(file, cut->keep);
     if (rc == 0)
         rc = vmfs_flush(file->volume);
@@ -155,9 +185,24 @@ static int shrink(struct vmfs_file *file, uint64_t length, struct cut *cut)
     rc = inode_write(file->volume, &after);
     if (rc == 0)
         rc = vmfs_flush(file->volume);
+    if (rc == 0)
+        file->inode = after;
+    return rc;
+}
+
+static int shrink(struct vmfs_file *file, uint64_t length, struct cut *cut)
+{
+    int rc = map_walk(file->volume, &file->inode, cut_add, cut);
+
+    if (rc == 0)
+        rc = zero_tail(file, length);
     if (rc != 0)
         return rc;
-    file->inode = after;
+    rc = file_failed(file, forget(file, length, cut));
+    if (rc != 0) {
+        give_back_forgotten(file, cut);
+        return rc;
+    }
     map_cache_free(&file->cache);
     for (size_t i = 0; i < cut->count && rc == 0; i++)
         rc = blocks_give_back(file->volume, cut->runs[i].resource, cut->runs[i].first,
@@ -169,9 +214,12 @@ int vmfs_file_truncate(struct vmfs_file *file, uint64_t length)
 {
     struct vmfs_volume *volume = file->volume;
     struct cut cut = {.volume = volume};
-    uint64_t unit = file->inode.fd.unit_size;
-    int rc;
+    uint64_t unit;
+    int rc = file_refresh(file);
 
+    if (rc != 0)
+        return rc;
+    unit = file->inode.fd.unit_size;
     if (length >= file->inode.fd.length)
         return vmfs_file_extend(file, length, VMFS_THIN, NULL, NULL);
     rc = vmfs_require_ours(volume, "cutting a file");
