@@ -248,11 +248,10 @@ static int check_directory(struct checker *checker, const struct vmfs_inode *dir
                            const struct vmfs_inode *parent, unsigned depth);
 
 /* A name that leads nowhere, or a second one. */
-static void bad_name(struct visit *visit, uint64_t position)
+static void bad_name(struct visit *visit, uint64_t position, const struct vmfs_entry *entry)
 {
     if (visit->checker->check->repair)
-        repaired(visit->checker,
-                 dir_drop(visit->checker->volume, visit->dir->fd.address, position));
+        repaired(visit->checker, dir_drop(visit->checker->volume, visit->dir, position, entry));
 }
 
 static int check_entry(void *context, uint64_t position, struct vmfs_entry *entry)
@@ -275,12 +274,12 @@ static int check_entry(void *context, uint64_t position, struct vmfs_entry *entr
     if (rc != 0) {
         report(checker, "\"%s\" in directory 0x%08x leads to 0x%08x, which is no file of that name",
                entry->name, visit->dir->fd.address, entry->fd_address);
-        bad_name(visit, position);
+        bad_name(visit, position, entry);
         return 0;
     }
     if (bit_get(checker->named, item)) {
         report(checker, "\"%s\" is a second name of file 0x%08x", entry->name, entry->fd_address);
-        bad_name(visit, position);
+        bad_name(visit, position, entry);
         return 0;
     }
     bit_set(checker->named, item);

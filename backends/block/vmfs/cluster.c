@@ -131,8 +131,13 @@ static int cluster_lock(struct vmfs_volume *volume, struct vmfs_resource *resour
     if (rc == 0)
         rc = lock_acquire(volume, &cluster->lock, VMFS_LOCK_EXCLUSIVE, true);
     /* Another host may have changed it before the lock was ours. */
-    if (rc == 0)
+    if (rc == 0) {
+        struct vmfs_lock lock = cluster->lock;
+
         rc = cluster_read(volume, resource, number, cluster, offset);
+        if (rc != 0)
+            lock_give_up(volume, &lock);
+    }
     return rc;
 }
 
@@ -154,6 +159,8 @@ static int cluster_unlock(struct vmfs_volume *volume, const struct vmfs_resource
     rc = cluster_write(volume, resource, cluster, offset);
     if (rc == 0 && volume->shared)
         rc = lock_release(volume, &cluster->lock);
+    else if (volume->shared)
+        lock_give_up(volume, &cluster->lock);
     return rc;
 }
 
@@ -178,18 +185,27 @@ static uint32_t cluster_take(const struct vmfs_resource *resource, struct vmfs_c
 static int find_free(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t want,
                      uint64_t *first, uint32_t *got, uint32_t *generation)
 {
+    uint32_t start = resource->hint;
     struct vmfs_cluster cluster;
+    bool busy = false;
     uint64_t offset;
     int rc = 0;
 
     *got = 0;
     for (uint32_t i = 0; i < resource->cluster_count && rc == 0; i++) {
-        uint32_t number = (resource->hint + i) % resource->cluster_count, item;
+        uint32_t number = (start + i) % resource->cluster_count, item;
 
         rc = cluster_read(volume, resource, number, &cluster, &offset);
         if (rc != 0 || cluster.free == 0)
             continue;
         rc = cluster_lock(volume, resource, number, &cluster, &offset);
+        if (rc == -EBUSY) {
+            /* Somebody has kept it for long: the next may be free, also for the next search. */
+            busy = true;
+            resource->hint = (number + 1) % resource->cluster_count;
+            rc = 0;
+            continue;
+        }
         if (rc != 0)
             break;
         *got = cluster_take(resource, &cluster, want, &item);
@@ -202,7 +218,7 @@ static int find_free(struct vmfs_volume *volume, struct vmfs_resource *resource,
         *first = (uint64_t)number * resource->per_cluster + item;
         break;
     }
-    return rc;
+    return rc == 0 && *got == 0 && busy ? -EBUSY : rc;
 }
 
 int resource_alloc(struct vmfs_volume *volume, struct vmfs_resource *resource, uint32_t want,

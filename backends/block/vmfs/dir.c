@@ -82,35 +82,47 @@ int dir_is_empty(struct vmfs_volume *volume, const struct vmfs_inode *dir)
 }
 
 /* Opens a directory for changing: its descriptor read afresh and locked. In a transaction. */
-static int dir_open(struct vmfs_volume *volume, uint32_t address, struct vmfs_file *dir)
+static int dir_open(struct vmfs_volume *volume, const struct vmfs_inode *inode,
+                    struct vmfs_file *dir)
 {
+    struct vmfs_lock lock;
     int rc;
 
     memset(dir, 0, sizeof(*dir));
     dir->volume = volume;
-    rc = inode_read(volume, address, &dir->inode);
+    rc = inode_read_again(volume, inode, &dir->inode);
     if (rc == 0)
         rc = lock_acquire(volume, &dir->inode.fd.lock, VMFS_LOCK_EXCLUSIVE, true);
-    if (rc == 0 && volume->shared)
-        rc = inode_read(volume, address, &dir->inode);
+    if (rc != 0 || !volume->shared)
+        return rc;
+    lock = dir->inode.fd.lock;
+    rc = inode_read_again(volume, inode, &dir->inode);
+    if (rc != 0)
+        lock_give_up(volume, &lock);
     return rc;
 }
 
-/* Writes descriptor and released lock. */
+/* Writes descriptor and released lock; of a descriptor that cannot be trusted only the lock. */
 static int dir_close(struct vmfs_file *dir)
 {
-    int rc;
+    struct vmfs_volume *volume = dir->volume;
+    const struct vmfs_lock lock = dir->inode.fd.lock;
+    int rc = file_refresh(dir);
 
-    if (!dir->volume->shared)
-        lock_drop(dir->volume, &dir->inode.fd.lock);
-    rc = inode_write(dir->volume, &dir->inode);
-    if (rc == 0 && dir->volume->shared)
-        rc = lock_release(dir->volume, &dir->inode.fd.lock);
+    if (rc == 0 && !volume->shared)
+        lock_drop(volume, &dir->inode.fd.lock);
+    if (rc == 0)
+        rc = inode_write(volume, &dir->inode);
+    if (rc == 0 && volume->shared)
+        rc = lock_release(volume, &dir->inode.fd.lock);
+    else if (rc != 0)
+        lock_give_up(volume, &lock);
     map_cache_free(&dir->cache);
-    return rc != 0 ? rc : vmfs_flush(dir->volume);
+    return rc != 0 ? rc : vmfs_flush(volume);
 }
 
-int dir_add(struct vmfs_volume *volume, uint32_t dir_address, const struct vmfs_entry *entry)
+int dir_add(struct vmfs_volume *volume, const struct vmfs_inode *parent,
+            const struct vmfs_entry *entry)
 {
     struct vmfs_entry found;
     struct vmfs_file dir;
@@ -119,7 +131,7 @@ int dir_add(struct vmfs_volume *volume, uint32_t dir_address, const struct vmfs_
 
     if (rc != 0)
         return rc;
-    rc = dir_open(volume, dir_address, &dir);
+    rc = dir_open(volume, parent, &dir);
     if (rc != 0) {
         vmfs_end(volume);
         return rc;
@@ -139,37 +151,44 @@ int dir_add(struct vmfs_volume *volume, uint32_t dir_address, const struct vmfs_
 
 struct at_position {
     uint64_t position;
-    uint32_t type;
+    const struct vmfs_entry *entry;
 };
 
-static int type_at(void *context, uint64_t position, struct vmfs_entry *entry)
+/* Whether the name wanted is there: 1, or the message's code where another is. */
+static int is_at(void *context, uint64_t position, struct vmfs_entry *entry)
 {
-    struct at_position *at = context;
+    const struct at_position *at = context;
 
     if (position != at->position)
         return 0;
-    at->type = entry->type;
-    return 1;
+    return entry->type == at->entry->type && entry->fd_address == at->entry->fd_address &&
+                   entry->generation == at->entry->generation &&
+                   strcmp(entry->name, at->entry->name) == 0
+               ? 1
+               : -ENOENT;
 }
 
-int dir_drop(struct vmfs_volume *volume, uint32_t dir_address, uint64_t position)
+int dir_drop(struct vmfs_volume *volume, const struct vmfs_inode *parent, uint64_t position,
+             const struct vmfs_entry *entry)
 {
-    struct at_position at = {.position = position};
+    struct at_position at = {.position = position, .entry = entry};
     struct vmfs_file dir;
     int rc = vmfs_begin(volume);
 
     if (rc != 0)
         return rc;
-    rc = dir_open(volume, dir_address, &dir);
+    rc = dir_open(volume, parent, &dir);
     if (rc != 0) {
         vmfs_end(volume);
         return rc;
     }
-    rc = dir_each(volume, &dir.inode, type_at, &at);
-    if (rc >= 0)
+    rc = dir_each(volume, &dir.inode, is_at, &at);
+    if (rc == 0 || rc == -ENOENT)
+        rc = vmfs_fail(volume, -ENOENT, "the name \"%s\" was changed by another", entry->name);
+    else if (rc == 1)
         rc =
             volume->format == VMFS_FORMAT_6 ? dir6_drop(&dir, position) : dir5_drop(&dir, position);
-    if (rc == 0 && at.type == VMFS_TYPE_DIRECTORY && dir.inode.fd.link_count > 2)
+    if (rc == 0 && entry->type == VMFS_TYPE_DIRECTORY && dir.inode.fd.link_count > 2)
         dir.inode.fd.link_count--;
     if (dir_close(&dir) != 0 && rc == 0)
         rc = -EIO;

@@ -26,6 +26,26 @@ static void file_free(struct vmfs_file *file)
     free(file);
 }
 
+static int find_and_lock(struct vmfs_volume *volume, const char *path, enum vmfs_share share,
+                         struct vmfs_inode *out)
+{
+    bool locks = share != VMFS_SHARE_NONE, inside = locks && volume->writable;
+    /* Where others of this host take turns, they leave the name alone between look and lock. */
+    int rc = inside ? vmfs_begin(volume) : 0;
+
+    if (rc != 0)
+        return rc;
+    rc = path_resolve(volume, path, out);
+    if (rc == 0 && out->fd.type != VMFS_TYPE_FILE && locks)
+        rc = vmfs_fail(volume, -EINVAL, "\"%s\" is not a plain file", path);
+    if (rc == 0 && locks)
+        rc = inode_lock(volume, out,
+                        share == VMFS_SHARE_READ ? VMFS_LOCK_READ : VMFS_LOCK_EXCLUSIVE);
+    if (inside)
+        vmfs_end(volume);
+    return rc;
+}
+
 int vmfs_file_open(struct vmfs_volume *volume, const char *path, enum vmfs_share share,
                    struct vmfs_file **out)
 {
@@ -34,12 +54,7 @@ int vmfs_file_open(struct vmfs_volume *volume, const char *path, enum vmfs_share
 
     if (file == NULL)
         return -ENOMEM;
-    rc = path_resolve(volume, path, &file->inode);
-    if (rc == 0 && file->inode.fd.type != VMFS_TYPE_FILE && share != VMFS_SHARE_NONE)
-        rc = vmfs_fail(volume, -EINVAL, "\"%s\" is not a plain file", path);
-    if (rc == 0 && share != VMFS_SHARE_NONE)
-        rc = inode_lock(volume, &file->inode,
-                        share == VMFS_SHARE_READ ? VMFS_LOCK_READ : VMFS_LOCK_EXCLUSIVE);
+    rc = find_and_lock(volume, path, share, &file->inode);
     if (rc != 0) {
         file_free(file);
         return rc;
@@ -104,7 +119,7 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
     if (rc == 0)
         rc = vmfs_flush(volume);
     if (rc == 0)
-        rc = path_add_name(volume, parent.fd.address, name, &file->inode);
+        rc = path_add_name(volume, &parent, name, &file->inode);
     if (rc != 0) {
         file_destroy(file);
         file_free(file);
@@ -137,7 +152,7 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
     if (rc == 0)
         rc = vmfs_flush(volume);
     if (rc == 0)
-        rc = path_add_name(volume, parent.fd.address, name, &dir->inode);
+        rc = path_add_name(volume, &parent, name, &dir->inode);
     if (rc == 0)
         rc = inode_unlock(volume, &dir->inode);
     else
@@ -146,39 +161,60 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
     return rc != 0 ? rc : vmfs_flush(volume);
 }
 
+/* What a path to be removed leads to, and where its name lies. */
+static int find_removable(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
+                          char name[VMFS_NAME_MAX + 1], struct vmfs_inode *inode)
+{
+    int rc = vmfs_require_ours(volume, "removing");
+
+    if (rc == 0)
+        rc = path_parent(volume, path, parent, name);
+    if (rc == 0)
+        rc = path_resolve(volume, path, inode);
+    if (rc == 0 && inode->fd.type != VMFS_TYPE_FILE && inode->fd.type != VMFS_TYPE_DIRECTORY &&
+        inode->fd.type != VMFS_TYPE_SYMLINK)
+        rc = vmfs_fail(volume, -EPERM, "\"%s\" is not a file or directory of a user", path);
+    if (rc == 0 && inode->fd.address == VMFS_FD_ROOT)
+        rc = vmfs_fail(volume, -EBUSY, "the root directory stays");
+    return rc;
+}
+
+/* Drops the name of what the caller has locked: nobody can change either meanwhile. */
+static int drop_name(struct vmfs_volume *volume, const struct vmfs_inode *parent, const char *name,
+                     const struct vmfs_inode *inode)
+{
+    struct vmfs_entry entry;
+    uint64_t position;
+    int rc;
+
+    if (inode->fd.type == VMFS_TYPE_DIRECTORY) {
+        rc = dir_is_empty(volume, inode);
+        if (rc <= 0)
+            return rc < 0 ? rc
+                          : vmfs_fail(volume, -ENOTEMPTY, "directory \"%s\" is not empty", name);
+    }
+    rc = path_find_again(volume, parent, name, inode, &entry, &position);
+    return rc != 0 ? rc : dir_drop(volume, parent, position, &entry);
+}
+
 int vmfs_remove(struct vmfs_volume *volume, const char *path)
 {
     char name[VMFS_NAME_MAX + 1];
     struct vmfs_inode parent, inode;
-    struct vmfs_entry entry;
-    uint64_t position;
     int rc = vmfs_begin(volume);
 
     if (rc != 0)
         return rc;
-    rc = vmfs_require_ours(volume, "removing");
-    if (rc == 0)
-        rc = path_parent(volume, path, &parent, name);
-    if (rc == 0)
-        rc = path_resolve(volume, path, &inode);
-    if (rc == 0 && inode.fd.type != VMFS_TYPE_FILE && inode.fd.type != VMFS_TYPE_DIRECTORY &&
-        inode.fd.type != VMFS_TYPE_SYMLINK)
-        rc = vmfs_fail(volume, -EPERM, "\"%s\" is not a file or directory of a user", path);
-    if (rc == 0 && inode.fd.address == VMFS_FD_ROOT)
-        rc = vmfs_fail(volume, -EBUSY, "the root directory stays");
-    if (rc == 0 && inode.fd.type == VMFS_TYPE_DIRECTORY) {
-        rc = dir_is_empty(volume, &inode);
-        if (rc >= 0)
-            rc = rc == 1 ? 0 : vmfs_fail(volume, -ENOTEMPTY, "directory \"%s\" is not empty", path);
-    }
+    rc = find_removable(volume, path, &parent, name, &inode);
     if (rc == 0)
         rc = inode_lock(volume, &inode, VMFS_LOCK_EXCLUSIVE);
-    if (rc == 0)
-        rc = dir_find(volume, &parent, name, &entry, &position);
-    if (rc == 0)
-        rc = dir_drop(volume, parent.fd.address, position);
-    if (rc == 0)
-        rc = inode_destroy(volume, &inode);
+    if (rc == 0) {
+        rc = drop_name(volume, &parent, name, &inode);
+        if (rc != 0)
+            lock_give_up(volume, &inode.fd.lock);
+        else
+            rc = inode_destroy(volume, &inode);
+    }
     if (rc == 0)
         rc = vmfs_flush(volume);
     vmfs_end(volume);

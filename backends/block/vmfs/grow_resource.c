@@ -34,10 +34,8 @@ static uint64_t file_length(const struct vmfs_volume *volume, const struct vmfs_
 static int lengthen(struct vmfs_volume *volume, struct vmfs_resource *resource)
 {
     /* A step that failed earlier may have left on disk what was not taken over here. */
-    struct vmfs_file file = {.volume = volume,
-                             .inode = resource->inode,
-                             .share = VMFS_SHARE_EXCLUSIVE,
-                             .stale = true};
+    struct vmfs_file file = {
+        .volume = volume, .inode = resource->inode, .share = VMFS_SHARE_EXCLUSIVE, .stale = true};
     uint64_t length = file_length(volume, resource), blocks, have;
     int rc;
 

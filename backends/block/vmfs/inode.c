@@ -145,6 +145,18 @@ int inode_read(struct vmfs_volume *volume, uint32_t address, struct vmfs_inode *
     return check(volume, out, address);
 }
 
+int inode_read_again(struct vmfs_volume *volume, const struct vmfs_inode *before,
+                     struct vmfs_inode *out)
+{
+    const uint32_t address = before->fd.address, generation = before->fd.generation;
+    int rc = inode_read(volume, address, out);
+
+    if (rc == 0 && out->fd.generation != generation)
+        rc = vmfs_fail(volume, -ENOENT,
+                       "descriptor 0x%08x was removed, and is another file's by now", address);
+    return rc;
+}
+
 int inode_write(struct vmfs_volume *volume, struct vmfs_inode *inode)
 {
     _Alignas(8) uint8_t raw[2 * VMFS6_MD];
@@ -223,24 +235,35 @@ int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, uint32_t 
     rc = lock_take(volume, &fd->lock, VMFS_LOCK_EXCLUSIVE);
     if (rc == 0)
         rc = inode_write(volume, out);
+    if (rc != 0)
+        inode_destroy(volume, out);
     vmfs_end(volume);
     return rc;
 }
 
 int inode_lock(struct vmfs_volume *volume, struct vmfs_inode *inode, enum vmfs_lock_mode mode)
 {
+    struct vmfs_inode now;
     int rc = vmfs_begin(volume);
 
     if (rc != 0)
         return rc;
     /* Somebody else may have changed it since it was read. */
-    rc = inode_read(volume, inode->fd.address, inode);
+    rc = inode_read_again(volume, inode, &now);
     if (rc == 0)
-        rc = lock_acquire(volume, &inode->fd.lock, mode, false);
-    if (rc == 0 && volume->shared)
-        rc = inode_read(volume, inode->fd.address, inode);
+        rc = lock_acquire(volume, &now.fd.lock, mode, false);
+    if (rc == 0) {
+        struct vmfs_lock lock = now.fd.lock;
+
+        if (volume->shared)
+            rc = inode_read_again(volume, inode, &now);
+        if (rc == 0)
+            rc = vmfs_flush(volume);
+        if (rc != 0)
+            lock_give_up(volume, &lock);
+    }
     if (rc == 0)
-        rc = vmfs_flush(volume);
+        *inode = now;
     vmfs_end(volume);
     return rc;
 }

@@ -238,6 +238,8 @@ int lock_acquire(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_l
                  bool brief);
 /* Gives back a lock on disk; what it guards has been written before. Fills in `lock`. */
 int lock_release(struct vmfs_volume *volume, struct vmfs_lock *lock);
+/* The same after an error, whose message stays. */
+void lock_give_up(struct vmfs_volume *volume, const struct vmfs_lock *lock);
 /*
  * Waits a short while until nobody else alive holds the lock exclusively; -EBUSY. Where no other
  * host looks on, there is nothing to wait for: our transaction keeps everybody out.
@@ -304,11 +306,17 @@ int resource_extend(struct vmfs_volume *volume, struct vmfs_resource *resource);
 
 /* ---- inode.c ---- */
 int inode_read(struct vmfs_volume *volume, uint32_t address, struct vmfs_inode *out);
+/* The same for a file that has been read before; -ENOENT when the descriptor is another's now. */
+int inode_read_again(struct vmfs_volume *volume, const struct vmfs_inode *before,
+                     struct vmfs_inode *out);
 int inode_write(struct vmfs_volume *volume, struct vmfs_inode *inode);
 /* A fresh descriptor with one link, locked by us, on disk; the caller gives it a name. */
 int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, uint32_t parent,
                  struct vmfs_inode *out);
-/* Takes or drops the descriptor's lock on disk. */
+/*
+ * Takes or drops the descriptor's lock on disk, and reads it again once it is locked. -ENOENT, and
+ * no lock is left, when it is another file's by now.
+ */
 int inode_lock(struct vmfs_volume *volume, struct vmfs_inode *inode, enum vmfs_lock_mode mode);
 int inode_unlock(struct vmfs_volume *volume, struct vmfs_inode *inode);
 void inode_set_unit(struct vmfs_volume *volume, struct vmfs_inode *inode, enum vmfs_zla zla);
@@ -422,8 +430,12 @@ int dir_each(struct vmfs_volume *volume, const struct vmfs_inode *dir,
              void *context);
 int dir_find(struct vmfs_volume *volume, const struct vmfs_inode *dir, const char *name,
              struct vmfs_entry *out, uint64_t *position);
-int dir_add(struct vmfs_volume *volume, uint32_t dir_address, const struct vmfs_entry *entry);
-int dir_drop(struct vmfs_volume *volume, uint32_t dir_address, uint64_t position);
+/* Adds a name. -EEXIST; -ENOENT when the directory is gone. */
+int dir_add(struct vmfs_volume *volume, const struct vmfs_inode *parent,
+            const struct vmfs_entry *entry);
+/* Drops the name at `position` if it is `entry`; -ENOENT when it or the directory is gone. */
+int dir_drop(struct vmfs_volume *volume, const struct vmfs_inode *parent, uint64_t position,
+             const struct vmfs_entry *entry);
 /* Gives a fresh directory's descriptor its first contents. */
 int dir_fill(struct vmfs_file *dir, const struct vmfs_inode *parent);
 int dir_is_empty(struct vmfs_volume *volume, const struct vmfs_inode *dir);
@@ -455,8 +467,14 @@ int path_parent(struct vmfs_volume *volume, const char *path, struct vmfs_inode 
 /* The directory and name a new path would have. -EEXIST; dir_add() has the last word. */
 int path_require_absent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
                         char name[VMFS_NAME_MAX + 1]);
-int path_add_name(struct vmfs_volume *volume, uint32_t parent, const char *name,
+int path_add_name(struct vmfs_volume *volume, const struct vmfs_inode *parent, const char *name,
                   const struct vmfs_inode *inode);
+/*
+ * Looks a name up again in its directory as it is now. While the caller has the file locked that
+ * stays so. -ENOENT when the name is gone or leads elsewhere.
+ */
+int path_find_again(struct vmfs_volume *volume, const struct vmfs_inode *parent, const char *name,
+                    const struct vmfs_inode *inode, struct vmfs_entry *entry, uint64_t *position);
 
 /* ---- uuid.c ---- */
 void uuid_generate(struct vmfs_uuid *out);

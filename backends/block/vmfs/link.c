@@ -41,7 +41,7 @@ int vmfs_symlink(struct vmfs_volume *volume, const char *target, const char *pat
     if (rc == 0)
         rc = vmfs_flush(volume);
     if (rc == 0)
-        rc = path_add_name(volume, parent.fd.address, name, &link.inode);
+        rc = path_add_name(volume, &parent, name, &link.inode);
     if (rc == 0)
         rc = inode_unlock(volume, &link.inode);
     else

@@ -203,6 +203,17 @@ int lock_release(struct vmfs_volume *volume, struct vmfs_lock *lock)
     return rc;
 }
 
+void lock_give_up(struct vmfs_volume *volume, const struct vmfs_lock *lock)
+{
+    struct vmfs_lock ours = *lock;
+    char cause[VMFS_ERROR_MAX];
+
+    memcpy(cause, volume->error, sizeof(cause));
+    if (lock_release(volume, &ours) == 0)
+        vmfs_flush(volume);
+    memcpy(volume->error, cause, sizeof(cause));
+}
+
 /* How long a directory may be locked that somebody adds a name to. */
 #define WAIT_NAPS 200u
 

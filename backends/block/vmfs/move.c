@@ -64,15 +64,16 @@ static int require_outside(struct vmfs_volume *volume, const struct move *move)
 }
 
 /* Tells what was moved where it is now. */
-static int tell_parent(struct vmfs_volume *volume, struct move *move)
+static int tell_parent(struct vmfs_volume *volume, struct move *move,
+                       const struct vmfs_inode *parent)
 {
     struct vmfs_file moved = {.volume = volume, .inode = move->inode};
     int rc = 0;
 
     if (moved.inode.fd.type == VMFS_TYPE_DIRECTORY)
-        rc = dir_set_parent(&moved, &move->new_parent);
+        rc = dir_set_parent(&moved, parent);
     else if (volume->format == VMFS_FORMAT_6)
-        moved.inode.fd.parent_fd = move->new_parent.fd.address;
+        moved.inode.fd.parent_fd = parent->fd.address;
     if (rc == 0 && volume->format == VMFS_FORMAT_6)
         rc = inode_write(volume, &moved.inode);
     map_cache_free(&moved.cache);
@@ -80,22 +81,57 @@ static int tell_parent(struct vmfs_volume *volume, struct move *move)
     return rc != 0 ? rc : vmfs_flush(volume);
 }
 
+/* Drops one of the names of what is moved, if it is there. */
+static int drop_name(struct vmfs_volume *volume, const struct move *move,
+                     const struct vmfs_inode *parent, const char *name)
+{
+    struct vmfs_entry entry;
+    uint64_t position;
+    int rc = path_find_again(volume, parent, name, &move->inode, &entry, &position);
+
+    return rc != 0 ? rc : dir_drop(volume, parent, position, &entry);
+}
+
+/*
+ * After an error: two names of one file would let either be removed with the file. The new one goes
+ * if the old one is there; else the file has moved.
+ */
+static void take_back(struct vmfs_volume *volume, struct move *move, bool elsewhere)
+{
+    char cause[VMFS_ERROR_MAX];
+    struct vmfs_entry entry;
+    uint64_t position;
+
+    memcpy(cause, volume->error, sizeof(cause));
+    if (path_find_again(volume, &move->old_parent, move->old_name, &move->inode, &entry,
+                        &position) == 0 &&
+        drop_name(volume, move, &move->new_parent, move->new_name) == 0 && elsewhere &&
+        inode_read_again(volume, &move->inode, &move->inode) == 0)
+        tell_parent(volume, move, &move->old_parent);
+    memcpy(volume->error, cause, sizeof(cause));
+}
+
 static int change_names(struct vmfs_volume *volume, struct move *move)
 {
     bool elsewhere = move->old_parent.fd.address != move->new_parent.fd.address;
     struct vmfs_entry entry;
     uint64_t position;
-    int rc = 0;
+    int rc =
+        path_find_again(volume, &move->old_parent, move->old_name, &move->inode, &entry, &position);
 
-    if (elsewhere && move->inode.fd.type == VMFS_TYPE_DIRECTORY)
+    if (rc == 0 && elsewhere && move->inode.fd.type == VMFS_TYPE_DIRECTORY)
         rc = require_outside(volume, move);
     if (rc == 0)
-        rc = path_add_name(volume, move->new_parent.fd.address, move->new_name, &move->inode);
-    if (rc == 0 && elsewhere)
-        rc = tell_parent(volume, move);
+        rc = path_add_name(volume, &move->new_parent, move->new_name, &move->inode);
+    if (rc != 0)
+        return rc;
+    if (elsewhere)
+        rc = tell_parent(volume, move, &move->new_parent);
     if (rc == 0)
-        rc = dir_find(volume, &move->old_parent, move->old_name, &entry, &position);
-    return rc != 0 ? rc : dir_drop(volume, move->old_parent.fd.address, position);
+        rc = drop_name(volume, move, &move->old_parent, move->old_name);
+    if (rc != 0)
+        take_back(volume, move, elsewhere);
+    return rc;
 }
 
 int vmfs_rename(struct vmfs_volume *volume, const char *from, const char *to)

@@ -66,7 +66,7 @@ int path_parent(struct vmfs_volume *volume, const char *path, struct vmfs_inode 
     return follow(volume, path, true, parent, name);
 }
 
-int path_add_name(struct vmfs_volume *volume, uint32_t parent, const char *name,
+int path_add_name(struct vmfs_volume *volume, const struct vmfs_inode *parent, const char *name,
                   const struct vmfs_inode *inode)
 {
     struct vmfs_entry entry = {.type = inode->fd.type,
@@ -75,6 +75,20 @@ int path_add_name(struct vmfs_volume *volume, uint32_t parent, const char *name,
 
     memcpy(entry.name, name, strlen(name));
     return dir_add(volume, parent, &entry);
+}
+
+int path_find_again(struct vmfs_volume *volume, const struct vmfs_inode *parent, const char *name,
+                    const struct vmfs_inode *inode, struct vmfs_entry *entry, uint64_t *position)
+{
+    struct vmfs_inode dir;
+    int rc = inode_read_again(volume, parent, &dir);
+
+    if (rc == 0)
+        rc = dir_find(volume, &dir, name, entry, position);
+    if (rc == -ENOENT || (rc == 0 && (entry->fd_address != inode->fd.address ||
+                                      entry->generation != inode->fd.generation)))
+        rc = vmfs_fail(volume, -ENOENT, "\"%s\" was removed or renamed by another", name);
+    return rc;
 }
 
 int path_require_absent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,

@@ -74,6 +74,8 @@ int inode_destroy(struct vmfs_volume *volume, struct vmfs_inode *inode)
     gone.fd.link_count = 0;
     lock_drop(volume, &gone.fd.lock);
     rc = inode_write(volume, &gone);
+    if (rc != 0)
+        lock_give_up(volume, &inode->fd.lock);
     if (rc == 0)
         rc = vmfs_flush(volume);
     if (rc == 0)
