@@ -159,6 +159,9 @@ static int to_file_block(struct vmfs_file *file)
     if (rc != 0) {
         file_failed(file, rc);
         file_give_back(file, 0, &address, NULL, 1);
+        /* The new mapping may count all the same. */
+        if (!file->stale && file->inode.addresses[0] == address)
+            inode_free_blocks(volume, &old);
         return rc;
     }
     return inode_free_blocks(volume, &old);

@@ -31,7 +31,7 @@ static int count_address(void *context, uint64_t address, unsigned levels, uint6
     return 0;
 }
 
-/* Counts what the descriptor maps: a step cut off between pointers and counters left them apart. */
+/* Mends the counters: a step that ended between them and the pointers left them apart. */
 static int recount(struct vmfs_volume *volume, struct vmfs_inode *inode)
 {
     struct recount count = {.volume = volume};
@@ -40,13 +40,15 @@ static int recount(struct vmfs_volume *volume, struct vmfs_inode *inode)
     if (!volume->ours || inode->fd.zla == VMFS_ZLA_RESIDENT || inode->fd.type == VMFS_TYPE_RDM)
         return 0;
     rc = map_walk(volume, inode, count_address, &count);
-    if (rc != 0)
+    if (rc != 0 || (inode->fd.block_count == count.blocks && inode->fd.tbz_count == count.tbz &&
+                    inode->fd.pb_count == count.pbs))
         return rc;
     inode->fd.block_count = count.blocks;
     inode->fd.new_count = (uint32_t)count.blocks;
     inode->fd.tbz_count = (uint32_t)count.tbz;
     inode->fd.pb_count = (uint32_t)count.pbs;
-    return 0;
+    rc = inode_write(volume, inode);
+    return rc != 0 ? rc : vmfs_flush(volume);
 }
 
 int file_refresh(struct vmfs_file *file)

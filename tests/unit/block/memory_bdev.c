@@ -38,8 +38,10 @@ static bool fails(struct memory_bdev *memory)
 {
     if (memory->fail_after < 0)
         return false;
-    if (memory->fail_after == 0)
+    if (memory->fail_after == 0) {
+        memory->fail_after = memory->fail_once ? -1 : 0;
         return true;
+    }
     memory->fail_after--;
     return false;
 }

@@ -23,6 +23,7 @@ struct memory_bdev {
     unsigned undo_count, undo_room;
     unsigned read_count, write_count;
     int fail_after; /* this many more transfers, then every one fails with -EIO; -1: never */
+    bool fail_once; /* then only one does, and fail_after is -1 again */
 };
 
 struct memory_bdev *memory_bdev_new(uint64_t size);
