@@ -2,7 +2,7 @@
 # Fuzzers of what guests, descriptors and volumes may bring to the block backend.
 BLOCK_FUZZ := tests/fuzz/block
 $(eval $(call fuzzer,vmdk-descriptor,$(BLOCK_FUZZ)/fuzz_descriptor.c backends/block/vmdk/descriptor.c backends/block/vmdk/encoding.c,))
-$(eval $(call fuzzer,block-request,$(BLOCK_FUZZ)/fuzz_request.c backends/block/request.c,))
+$(eval $(call fuzzer,block-request,$(BLOCK_FUZZ)/fuzz_request.c backends/block/request.c backends/block/ring.c,))
 VMFS_FUZZ := $(BLOCK_FUZZ)/vmfs_template.c $(VMFS_SRC) backends/block/bdev.c tests/unit/block/memory_bdev.c
 $(eval $(call fuzzer,vmfs-volume,$(BLOCK_FUZZ)/fuzz_volume.c $(VMFS_FUZZ),))
 $(eval $(call fuzzer,vmfs-inode,$(BLOCK_FUZZ)/fuzz_inode.c $(VMFS_FUZZ),))

@@ -343,6 +343,24 @@ static void test_rdm_claim(void **state)
     assert_int_equal(try_attach("b.vmdk", false), 0);
 }
 
+/* A mapped disk that its descriptor calls thin: its store knows no holes, and keeps everything. */
+static void test_rdm_discard(void **state)
+{
+    static const uint8_t id[16] = {0x60, 0, 0xC2, 0x90, 8};
+    struct vmdk_create how = {.kind = VMDK_KIND_RDM, .device = "rdm/sdt/node"};
+    struct disk *disk;
+
+    (void)state;
+    setenv("CORBEL_RDM", "rdm", 1);
+    add_device("sdt", id, sizeof(id));
+    assert_int_equal(vmdk_create(store, "t.vmdk", &how, error), 0);
+    assert_true(shell("echo 'ddb.thinProvisioned = \"1\"' >>t.vmdk"));
+    disk = attach("t.vmdk", false);
+    assert_int_not_equal(disk->discard_unit, 0);
+    assert_int_equal(disk_discard(disk, 0, disk->size), 0);
+    assert_int_equal(disk_close(disk), 0);
+}
+
 static int find(const uint8_t *id, uint8_t length, const char *model, char out[64])
 {
     struct rdm_id wanted = {.length = length};
@@ -581,6 +599,7 @@ int main(void)
         IN_FOLDER(test_raw_successor),
         IN_FOLDER(test_raw_mounted),
         IN_FOLDER(test_rdm_claim),
+        IN_FOLDER(test_rdm_discard),
         IN_FOLDER(test_rdm_identity),
         IN_FOLDER(test_snapshot_in_use),
         IN_FOLDER(test_rename_all_or_nothing),
