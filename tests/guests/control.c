@@ -165,6 +165,28 @@ BEHAVIOUR(refused, "configurations that make no sense are refused")
     report_answer("no_such_pool", domctl(&op, XEN_DOMCTL_createdomain, 80));
 }
 
+BEHAVIOUR(empty_pool, "a domain is not made in a pool without CPUs")
+{
+    memset(&sys, 0, sizeof(sys));
+    sys.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_CREATE;
+    sys.u.cpupool_op.cpupool_id = 5;
+    sys.u.cpupool_op.sched_id = XEN_SCHEDULER_CREDIT2;
+    REQUIRE(sysctl(&sys, XEN_SYSCTL_cpupool_op), 0);
+    EXPECT(make_domain(79), 79);
+    EXPECT(domctl(&op, XEN_DOMCTL_destroydomain, 79), 0);
+    op.u.createdomain.cpupool_id = 5;
+    long answer = domctl(&op, XEN_DOMCTL_createdomain, 80);
+
+    report_answer("answer", answer);
+    EXPECT_TRUE(answer < 0);
+    if (answer == 0) {
+        op.u.max_vcpus.max = 1;
+        domctl(&op, XEN_DOMCTL_max_vcpus, 80);
+    }
+    sys.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_DESTROY;
+    EXPECT(sysctl(&sys, XEN_SYSCTL_cpupool_op), 0);
+}
+
 BEHAVIOUR(versions, "a wrong interface version, domain, command or address is told apart")
 {
     memset(&op, 0, sizeof(op));

@@ -222,6 +222,28 @@ BEHAVIOUR(poll_ports,
     EXPECT(event_close(port), 0);
 }
 
+BEHAVIOUR(poll_upcall, "poll does not sleep beside a pending upcall that is not masked")
+{
+    long sent = event_bind_ipi(0), polled = event_bind_ipi(0);
+    evtchn_port_t list[1] = {polled};
+
+    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, 0, 0);
+    ticks = 0;
+    event_set_handler(sent, tick, 0);
+    event_disable();
+    EXPECT(event_send(sent), 0);
+    EXPECT(guest_vcpu()->evtchn_upcall_pending, 1);
+    /* Opened by a store, as between another CPU's event and its interrupt: nothing is delivered
+     * before the call. */
+    guest_vcpu()->evtchn_upcall_mask = 0;
+    uint64_t start = clock_now();
+    EXPECT(poll(list, 1, start + 1000 * MS), 0);
+    EXPECT_TRUE(clock_now() < start + 500 * MS);
+    EXPECT(ticks, 1);
+    EXPECT(event_close(polled), 0);
+    timer_close(sent);
+}
+
 BEHAVIOUR(runstate, "the runstate area says running, and its times add up to the time that passed")
 {
     static struct vcpu_runstate_info info;

@@ -34,7 +34,8 @@ static int choose_id(domid_t wanted, domid_t *id)
 static int check_config(const struct xen_domctl_createdomain *config)
 {
     uint32_t version = XEN_DOMCTL_GRANT_version(config->grant_opts);
-    unsigned int pool;
+    const struct sched_pool *pool;
+    unsigned int id;
 
     if ((config->flags & ~CDF_KNOWN) || (config->flags & ~CDF_OFFERED) || config->iommu_opts)
         return -EINVAL;
@@ -47,7 +48,10 @@ static int check_config(const struct xen_domctl_createdomain *config)
     if (config->max_grant_frames == 0 || config->max_grant_frames > GRANT_DEFAULT_FRAMES ||
         config->max_maptrack_frames > GRANT_DEFAULT_MAPTRACK_FRAMES)
         return -EINVAL;
-    return sched_pool_find(config->cpupool_id, false, &pool) ? 0 : -ESRCH;
+    pool = sched_pool_find(config->cpupool_id, false, &id);
+    if (!pool)
+        return -ESRCH;
+    return cpumask_empty(&pool->cpus) ? -ENODEV : 0;
 }
 
 int domctl_createdomain(struct domain *d, struct xen_domctl *op)

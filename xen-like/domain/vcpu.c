@@ -96,7 +96,8 @@ void vcpu_unpause(struct vcpu *v)
     spin_unlock(&v->domain->pause_lock);
 }
 
-int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset)
+/* Caller holds the domain's lock. */
+static int register_info(struct vcpu *v, uint64_t mfn, uint32_t offset)
 {
     struct page_info *pg;
 
@@ -120,4 +121,12 @@ int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset)
     info->evtchn_upcall_pending = 1;
     info->evtchn_pending_sel = ~0ul;
     return 0;
+}
+
+int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset)
+{
+    spin_lock(&v->domain->lock); /* two vCPUs may do it for the same third */
+    int rc = register_info(v, mfn, offset);
+    spin_unlock(&v->domain->lock);
+    return rc;
 }

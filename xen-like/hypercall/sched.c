@@ -52,7 +52,9 @@ static int64_t poll(struct vcpu *v, uint64_t arg)
         if (p.nr_ports == 1)
             v->poll_port = port;
     }
-    if (pv_nmi_is_due(v)) /* it came before the flag that lets its sender wake us */
+    /* It came before the flag that lets its sender wake us. */
+    if (pv_nmi_is_due(v) || (!READ_ONCE(v->vcpu_info->evtchn_upcall_mask) &&
+                             READ_ONCE(v->vcpu_info->evtchn_upcall_pending)))
         vcpu_clear_flag(v, VPF_POLLING);
     else if (p.timeout)
         timer_set(&v->poll_timer, (s_time_t)p.timeout);

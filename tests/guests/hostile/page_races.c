@@ -4,14 +4,18 @@
  * and free, unpin and link. On several CPUs they really meet; on one they are cut apart at any
  * instruction.
  */
+#define __XEN_TOOLS__ 1
 #include "lib/child.h"
+#include "lib/control_op.h"
 #include "lib/random.h"
 #include "lib/report.h"
 #include "lib/vcpus.h"
 #include "runtime/hypercall.h"
 #include "runtime/paging.h"
 
+#include <xen/errno.h>
 #include <xen/sched.h>
+#include <xen/vcpu.h>
 
 #define PAGES  4
 #define ROUNDS 4000
@@ -113,6 +117,51 @@ ROLE(storer)
         hypercall2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
 }
 
+/* Two vCPUs register an information page for the same third, each its own page: one of them does.
+ */
+#define TARGETS 32
+
+static volatile unsigned int turn[2];
+static long registered[2][TARGETS];
+
+static void register_all(unsigned int me)
+{
+    for (unsigned int id = 2; id < TARGETS; id++) {
+        struct vcpu_register_vcpu_info info = {.mfn = page_mfn(page[me]), .offset = 64 * id};
+
+        turn[me] = id;
+        for (unsigned int spins = 1; turn[!me] < id; spins++)
+            if (spins % 10000 == 0)
+                vcpu_yield();
+        for (volatile unsigned int wait = 0; wait < id % 8 * 20 * me; wait++)
+            ;
+        registered[me][id] =
+            hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, id, arg(&info));
+    }
+}
+
+static void register_and_stop(uint64_t id)
+{
+    register_all(1);
+    n_done++;
+    vcpu_stop_self(id);
+}
+
+ROLE(registrars)
+{
+    (void)argument;
+    page[0] = page_alloc();
+    page[1] = page_alloc();
+    REQUIRE(vcpu_start(1, register_and_stop, 1), 0);
+    register_all(0);
+    while (!n_done)
+        vcpu_yield();
+    for (unsigned int id = 2; id < TARGETS; id++) {
+        EXPECT_TRUE(registered[0][id] == 0 || registered[1][id] == 0);
+        EXPECT_TRUE(registered[0][id] == -XEN_EINVAL || registered[1][id] == -XEN_EINVAL);
+    }
+}
+
 BEHAVIOUR(fight, "vCPUs that fight over pages leave them whole")
 {
     uint64_t before = machine_free_pages();
@@ -125,4 +174,20 @@ BEHAVIOUR(fight, "vCPUs that fight over pages leave them whole")
 BEHAVIOUR(table_not_writable, "no page is a table and writable at once, however the vCPUs race")
 {
     EXPECT(child_run("storer", 0, 2, 20000), SHUTDOWN_poweroff);
+}
+
+BEHAVIOUR(one_info_page, "a vCPU's information page is registered once, and goes with its domain")
+{
+    static struct child child;
+    static struct xen_domctl op;
+
+    for (unsigned int i = 0; i < 10; i++) {
+        REQUIRE(child_start(&child, "registrars", 0, TARGETS), true);
+        domid_t id = child.id;
+
+        EXPECT(child_wait(&child, 20000), SHUTDOWN_poweroff);
+        child_destroy(&child);
+        child_sleep(5000000);
+        EXPECT_TRUE(domctl(&op, XEN_DOMCTL_getdomaininfo, id) != 0 || op.domain != id);
+    }
 }
