@@ -43,6 +43,8 @@ static int16_t end_acquire(struct copy_end *end, const struct gnttab_copy_ptr *p
         return GNTST_okay;
     end_release(end);
     end->owner = grant_find_domain(ptr->domid);
+    if (!end->owner) /* check_domain() found it, but it may have gone since */
+        return GNTST_bad_domain;
     end->ptr = *ptr;
     end->is_ref = is_ref;
     if (is_ref)
