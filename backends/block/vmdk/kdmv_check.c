@@ -59,8 +59,8 @@ static int find_table(struct checking *c, enum kdmv_copy copy, uint64_t table, b
 }
 
 /*
- * A table that only one directory knows was lost by the other. After a killed writer the primary is
- * what every reader has seen since: what it does not know goes.
+ * A table that only one directory knows was lost by the other, or by a killed writer: choose() then
+ * says whose entries are right.
  */
 static int find_forgotten(struct checking *c, uint64_t table, uint64_t at[2])
 {
@@ -71,14 +71,6 @@ static int find_forgotten(struct checking *c, uint64_t table, uint64_t at[2])
     check_found(c->check, &c->kdmv->extent, c->check->repair,
                 "the %s's entry %llu is empty, the other one's is not",
                 copy_name((enum kdmv_copy)copy), (unsigned long long)table);
-    if (copy == KDMV_PRIMARY && c->kdmv->header.unclean) {
-        at[KDMV_REDUNDANT] = 0;
-        return c->check->repair ? tables_put32(c->kdmv->tables,
-                                               c->kdmv->header.redundant_directory * VMDK_SECTOR +
-                                                   table * sizeof(uint32_t),
-                                               0, TABLES_LATE)
-                                : 0;
-    }
     return c->check->repair ? replace_table(c->kdmv, (enum kdmv_copy)copy, table, &at[copy]) : 0;
 }
 

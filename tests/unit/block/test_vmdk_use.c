@@ -248,6 +248,7 @@ static void test_raw_successor(void **state)
     assert_int_equal(pipe(pipes), 0);
     child = fork();
     if (child == 0) {
+        alarm(20);
         if (disk_open_raw("raw.img", false, &disk, error) == 0 && write(pipes[1], "", 1) == 1)
             pause();
         _exit(1);
@@ -426,31 +427,7 @@ static void test_snapshot_in_use(void **state)
     }
 }
 
-/* A renaming that cannot be done to its end leaves the disk as it was. */
-static void test_rename_all_or_nothing(void **state)
-{
-    struct vmdk_create latin = {
-        .kind = VMDK_KIND_VMFS_THIN, .size = MIB, .encoding = "windows-1252"};
-
-    (void)state;
-    assert_int_equal(vmdk_create(store, "l.vmdk", &latin, error), 0);
-    assert_int_not_equal(vmdk_rename(store, "l.vmdk", "\xE6\x97\xA5.vmdk", error), 0);
-    assert_int_equal(try_attach("l.vmdk", false), 0);
-    make("p.vmdk", VMDK_KIND_TWO_GB_SPARSE, 5000ull << 20, NULL);
-    put_text("q-s002.vmdk", "another's");
-    assert_int_equal(vmdk_rename(store, "p.vmdk", "q.vmdk", error), -EEXIST);
-    assert_int_equal(try_attach("p.vmdk", false), 0);
-    assert_false(exists("q-s001.vmdk"));
-    /* An error that nothing foretold: the descriptor's folder is not there. */
-    assert_int_equal(unlink("q-s002.vmdk"), 0);
-    assert_int_equal(vmdk_rename(store, "p.vmdk", "none/q.vmdk", error), -ENOENT);
-    assert_int_equal(try_attach("p.vmdk", false), 0);
-    assert_int_equal(vmdk_rename(store, "p.vmdk", "q.vmdk", error), 0);
-    assert_int_equal(try_attach("q.vmdk", false), 0);
-    assert_false(exists("p-s003.vmdk"));
-}
-
-/* The store's rename fails at the last piece: those before it come back. */
+/* A rename that fails once, after so many that do not. */
 static int (*real_rename)(struct store *, const char *, const char *);
 static unsigned renames_left;
 
@@ -465,6 +442,39 @@ static int rename_some(struct store *where, const char *from, const char *to)
     return real_rename(where, from, to);
 }
 
+/* A renaming that cannot be done to its end leaves the disk as it was. */
+static void test_rename_all_or_nothing(void **state)
+{
+    struct vmdk_create latin = {
+        .kind = VMDK_KIND_VMFS_THIN, .size = MIB, .encoding = "windows-1252"};
+    struct store_ops ops = *store->ops;
+    const struct store_ops *real = store->ops;
+
+    (void)state;
+    real_rename = ops.rename;
+    ops.rename = rename_some;
+    renames_left = 100;
+    assert_int_equal(vmdk_create(store, "l.vmdk", &latin, error), 0);
+    assert_int_not_equal(vmdk_rename(store, "l.vmdk", "\xE6\x97\xA5.vmdk", error), 0);
+    assert_int_equal(try_attach("l.vmdk", false), 0);
+    make("p.vmdk", VMDK_KIND_TWO_GB_SPARSE, 5000ull << 20, NULL);
+    put_text("q-s002.vmdk", "another's");
+    store->ops = &ops;
+    assert_int_equal(vmdk_rename(store, "p.vmdk", "q.vmdk", error), -EEXIST);
+    store->ops = real;
+    assert_int_equal(renames_left, 100);
+    assert_int_equal(try_attach("p.vmdk", false), 0);
+    assert_false(exists("q-s001.vmdk"));
+    /* An error that nothing foretold: the descriptor's folder is not there. */
+    assert_int_equal(unlink("q-s002.vmdk"), 0);
+    assert_int_equal(vmdk_rename(store, "p.vmdk", "none/q.vmdk", error), -ENOENT);
+    assert_int_equal(try_attach("p.vmdk", false), 0);
+    assert_int_equal(vmdk_rename(store, "p.vmdk", "q.vmdk", error), 0);
+    assert_int_equal(try_attach("q.vmdk", false), 0);
+    assert_false(exists("p-s003.vmdk"));
+}
+
+/* The store's rename fails: what came before it comes back. */
 static void test_rename_undone(void **state)
 {
     struct store_ops ops = *store->ops;
