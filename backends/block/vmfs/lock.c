@@ -180,7 +180,7 @@ int lock_acquire(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_l
     }
 }
 
-int lock_release(struct vmfs_volume *volume, struct vmfs_lock *lock)
+static int release(struct vmfs_volume *volume, struct vmfs_lock *lock)
 {
     struct vmfs_lock found, released;
     int rc;
@@ -201,6 +201,14 @@ int lock_release(struct vmfs_volume *volume, struct vmfs_lock *lock)
     if (rc == 0)
         *lock = released;
     return rc;
+}
+
+int lock_release(struct vmfs_volume *volume, struct vmfs_lock *lock)
+{
+    int rc = release(volume, lock);
+
+    /* What stays locked keeps everybody out while this process lives: one error is not the end. */
+    return rc == 0 || rc == -ESTALE ? rc : release(volume, lock);
 }
 
 void lock_give_up(struct vmfs_volume *volume, const struct vmfs_lock *lock)
