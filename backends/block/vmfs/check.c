@@ -483,15 +483,9 @@ int vmfs_check(struct vmfs_volume *volume, struct vmfs_check *check)
     int rc = check->repair ? vmfs_require_ours(volume, "repair") : 0;
 
     if (rc == 0 && check->repair)
-        rc = vmfs_begin(volume);
+        rc = alone_begin(volume);
     if (rc != 0)
         return rc;
-    /* Newcomers wait for the host lock that the transaction holds. */
-    rc = check->repair ? slot_require_alone(volume) : 0;
-    if (rc != 0) {
-        vmfs_end(volume);
-        return rc;
-    }
     check->findings = check->repaired = 0;
     checker.used_fb = calloc(volume->fbb.item_count / 8 + 1, 1);
     checker.used_sb = calloc(volume->sbc.item_count / 8 + 1, 1);
@@ -509,6 +503,6 @@ int vmfs_check(struct vmfs_volume *volume, struct vmfs_check *check)
     free(checker.used_pb2);
     free(checker.named);
     if (check->repair)
-        vmfs_end(volume);
+        alone_end(volume);
     return rc;
 }

@@ -100,15 +100,8 @@ static int begin_growing(struct vmfs_volume *volume)
 {
     int rc = vmfs_require_ours(volume, "growing the volume");
 
-    if (rc == 0)
-        rc = vmfs_begin(volume);
-    if (rc != 0)
-        return rc;
-    /* Others know the volume as it was; newcomers wait for the transaction's end. */
-    rc = slot_require_alone(volume);
-    if (rc != 0)
-        vmfs_end(volume);
-    return rc;
+    /* Others know the volume as it was. */
+    return rc != 0 ? rc : alone_begin(volume);
 }
 
 /* Lets I/O reach PEs that were added at the end of a device. */
@@ -190,7 +183,7 @@ int vmfs_grow(struct vmfs_volume *volume)
                        "%s: the volume fills partition %u, and %llu MiB behind that are free: "
                        "enlarge the partition first (sfdisk, sgdisk or parted), then grow",
                        last->dev->name, partition.number, (unsigned long long)behind >> 20);
-    vmfs_end(volume);
+    alone_end(volume);
     return rc;
 }
 
@@ -268,6 +261,6 @@ int vmfs_add_extent(struct vmfs_volume *volume, struct bdev *dev)
         rc = add_extent(volume, dev);
     if (rc == 0)
         rc = grow_resources(volume);
-    vmfs_end(volume);
+    alone_end(volume);
     return rc;
 }

@@ -204,9 +204,12 @@ int resource_grow(struct vmfs_volume *volume, struct vmfs_resource *resource, ui
 int resource_extend(struct vmfs_volume *volume, struct vmfs_resource *resource)
 {
     uint64_t step = (uint64_t)resource->clusters_per_group * resource->per_cluster;
+    int rc;
 
     if (!volume->ours || (resource->type != VMFS_ADDR_FD && resource->type != VMFS_ADDR_SB) ||
-        resource->item_count + step > ITEMS_MAX || slot_require_alone(volume) != 0)
+        resource->item_count + step > ITEMS_MAX || alone_begin(volume) != 0)
         return -ENOSPC;
-    return resource_grow(volume, resource, resource->item_count + step);
+    rc = resource_grow(volume, resource, resource->item_count + step);
+    alone_end(volume);
+    return rc;
 }

@@ -125,6 +125,8 @@ struct vmfs_volume {
     bool fill_foreign; /* holes and to-be-zeroed blocks of others' volumes may be filled */
     bool fenced;       /* our heartbeat slot was taken from us */
     unsigned transaction_depth;
+    unsigned alone_depth;
+    struct vmfs_lock gate; /* while alone on a shared volume */
     unsigned locate_depth; /* resource files on the way to an item */
     struct vmfs_uuid host;
     uint64_t slot_address; /* 0: none */
@@ -210,7 +212,7 @@ void vmfs_end(struct vmfs_volume *volume);
 int slot_acquire(struct vmfs_volume *volume, unsigned flags);
 void slot_release(struct vmfs_volume *volume);
 int slot_beat(struct vmfs_volume *volume);
-/* -EBUSY when anybody else has the volume open for writing. */
+/* -EBUSY when anybody else has the volume open for writing; see alone_begin(). */
 int slot_require_alone(struct vmfs_volume *volume);
 /* 0 while our lease lasts; beats when it has run out. -ESTALE: the slot is another's now. */
 int slot_check_lease(struct vmfs_volume *volume);
@@ -249,6 +251,19 @@ int lock_wait(struct vmfs_volume *volume, const struct vmfs_lock *lock);
 int lock_take(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock_mode mode);
 /* Removes us from `lock`. Does not write. */
 void lock_drop(struct vmfs_volume *volume, struct vmfs_lock *lock);
+
+/* ---- alone.c ---- */
+/*
+ * Enters a transaction in which nobody else has the volume open for writing or can open it so:
+ * newcomers wait for alone_end(). Nests. -EBUSY when there is somebody.
+ */
+int alone_begin(struct vmfs_volume *volume);
+void alone_end(struct vmfs_volume *volume);
+/*
+ * For who has just taken a slot on a shared volume: waits until nobody is alone there, or without
+ * `wait` returns -EBUSY. What was read of the volume before must be read again.
+ */
+int alone_wait(struct vmfs_volume *volume, bool wait);
 
 /* ---- geometry.c ---- */
 /* Finds what kind of volume the superblock describes, checks it and fills in the geometry. */

@@ -90,6 +90,44 @@ bool vmfs_is_shared(const struct vmfs_volume *volume)
     return volume->shared;
 }
 
+/* Reads again what the volume consists of; as it was stays valid when that fails. */
+static int reassemble(struct vmfs_volume *volume, struct bdev *const *devices, unsigned count)
+{
+    struct vmfs_segment *segments = volume->segments;
+    unsigned segment_count = volume->segment_count;
+    int rc;
+
+    volume->segments = NULL;
+    volume->segment_count = 0;
+    rc = lvm_assemble(volume, devices, count);
+    if (rc == 0)
+        rc = geometry_load(volume);
+    if (rc == 0) {
+        free(segments);
+        return 0;
+    }
+    free(volume->segments);
+    volume->segments = segments;
+    volume->segment_count = segment_count;
+    return rc;
+}
+
+/*
+ * Makes us one of the volume's writers. Until our slot was ours another may have been alone and
+ * have made the volume larger: nothing read before that is relied on.
+ */
+static int join(struct vmfs_volume *volume, struct bdev *const *devices, unsigned count,
+                unsigned flags)
+{
+    int rc = check_sectors(volume);
+
+    if (rc == 0)
+        rc = slot_acquire(volume, flags);
+    if (rc == 0)
+        rc = alone_wait(volume, (flags & VMFS_OPEN_NO_WAIT) == 0);
+    return rc != 0 ? rc : reassemble(volume, devices, count);
+}
+
 int vmfs_open_as(struct bdev *const *devices, unsigned count, unsigned flags,
                  const struct vmfs_host *host, struct vmfs_volume **out, char error[VMFS_ERROR_MAX])
 {
@@ -108,13 +146,11 @@ int vmfs_open_as(struct bdev *const *devices, unsigned count, unsigned flags,
         rc = remember_start(volume);
     if (rc == 0)
         rc = geometry_load(volume);
-    if (rc == 0)
-        rc = resource_load_all(volume);
-    if (rc == 0 && volume->writable)
-        rc = check_sectors(volume);
     volume->shared = rc == 0 && devices_are_shared(volume);
     if (rc == 0 && volume->writable)
-        rc = slot_acquire(volume, flags);
+        rc = join(volume, devices, count, flags);
+    if (rc == 0)
+        rc = resource_load_all(volume);
     if (rc != 0) {
         snprintf(error, VMFS_ERROR_MAX, "%s", volume->error);
         slot_release(volume);

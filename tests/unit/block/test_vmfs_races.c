@@ -323,6 +323,62 @@ static void test_create_in_another(void **state)
     end();
 }
 
+/* ---- being alone ---- */
+
+static void grow_descriptors(void)
+{
+    struct vmfs_volume *volume = race.volumes[0];
+
+    assert_int_equal(vmfs_begin(volume), 0);
+    assert_int_equal(resource_extend(volume, &volume->fdc), 0);
+    vmfs_end(volume);
+}
+
+/* What a newcomer knows of the volume it reads when it has its slot. */
+static void test_grown_before_slot(void **state)
+{
+    const bool shared = *state == (const void *)&sharing_ops;
+    uint64_t length = BDEV_SECTOR;
+    struct bdev *dev;
+
+    start(*state, 5);
+    assert_int_equal(lvm_map(race.volumes[0],
+                             shared ? race.volumes[1]->slot_address : VMFS_SUPERBLOCK_OFFSET,
+                             &length, &dev, &race.at),
+                     0);
+    vmfs_close(race.volumes[1]);
+    race.overtake = grow_descriptors;
+    open_view(1);
+    assert_int_equal(race.volumes[1]->fdc.item_count, race.volumes[0]->fdc.item_count);
+    end();
+}
+
+/* While one host is alone no other gets in; and none is alone while another is in. */
+static void test_alone(void **state)
+{
+    struct bdev *dev = &race.views[1].dev;
+    struct vmfs_host host = {.uuid = {2}};
+    char error[VMFS_ERROR_MAX] = "";
+    struct vmfs_check check = {.repair = true};
+
+    start(*state, 6);
+    assert_int_equal(alone_begin(race.volumes[0]), -EBUSY);
+    assert_int_equal(vmfs_check(race.volumes[0], &check), -EBUSY);
+    assert_int_equal(vmfs_grow(race.volumes[0]), -EBUSY);
+    vmfs_close(race.volumes[1]);
+    assert_int_equal(alone_begin(race.volumes[0]), 0);
+    assert_int_equal(vmfs_check(race.volumes[0], &check), 0);
+    assert_int_equal(
+        vmfs_open_as(&dev, 1, VMFS_OPEN_WRITE | VMFS_OPEN_NO_WAIT, &host, &race.volumes[1], error),
+        -EBUSY);
+    assert_non_null(strstr(error, "repaired or grown"));
+    alone_end(race.volumes[0]);
+    assert_unlocked(race.volumes[0], ".vh.sf");
+    open_view(1);
+    put(1, "file", 'F');
+    end();
+}
+
 /* ---- errors must not leave locks ---- */
 
 static int make_file(struct vmfs_volume *volume)
@@ -416,6 +472,9 @@ int main(void)
         {"remove against rename, sharing", test_remove_renamed, NULL, NULL, sharing},
         {"rmdir against create, sharing", test_remove_filled, NULL, NULL, sharing},
         {"create against rmdir, sharing", test_create_in_another, NULL, NULL, sharing},
+        {"grown before a slot, taking turns", test_grown_before_slot, NULL, NULL, turns},
+        {"grown before a slot, sharing", test_grown_before_slot, NULL, NULL, sharing},
+        {"alone, sharing", test_alone, NULL, NULL, sharing},
         {"errors, taking turns", test_no_lock_is_left, NULL, NULL, turns},
         {"errors, sharing", test_no_lock_is_left, NULL, NULL, sharing},
     };
