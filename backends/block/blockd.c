@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* corbel-blockd: starts a corbel-blkback for every virtual block device. */
+#include "lib/instance.h"
 #include "lib/launcher.h"
+
+#define RUN_DIR "/run/corbel"
 
 int main(void)
 {
@@ -10,5 +13,7 @@ int main(void)
         .program = "corbel-blkback",
     };
 
+    if (instance_lock(RUN_DIR, options.name) < 0)
+        return 1;
     return launcher_run(&options);
 }

@@ -14,4 +14,4 @@ BLKBACK_SRC  := $(addprefix backends/block/,request.c ring.c grants.c engine.c v
 XENSTORE_LIBS := -lxenstore -Wl,--no-as-needed -lgcc_s -Wl,--as-needed
 BLKBACK_LIBS := $(BDISK_LIBS) -lxengnttab -lxenevtchn -lxentoollog -luring $(XENSTORE_LIBS)
 $(eval $(call program,corbel-blkback,backends/block/blkback.c $(BLKBACK_SRC),$(BLKBACK_LIBS)))
-$(eval $(call program,corbel-blockd,backends/block/blockd.c backends/lib/launcher.c,$(XENSTORE_LIBS)))
+$(eval $(call program,corbel-blockd,backends/block/blockd.c backends/lib/launcher.c backends/lib/instance.c,$(XENSTORE_LIBS)))

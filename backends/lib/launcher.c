@@ -26,6 +26,7 @@ struct device {
     pid_t pid;       /* 0: not running */
     bool finished;   /* ended for good; kept until its directory goes */
     bool present;    /* seen in the last scan */
+    bool left;       /* was absent while its process ran: what comes there now is another device */
     time_t start_at; /* when to start it (again), by the monotonic clock */
     time_t started;  /* when it was last */
     time_t delay;    /* before the last start, s */
@@ -147,7 +148,7 @@ static void scan_domain(struct launcher *launcher, const char *domain)
     free(names);
 }
 
-/* Forgets devices whose directory and process are gone. */
+/* Forgets devices whose directory and process are gone; notes those whose process still ends. */
 static void forget_absent(struct launcher *launcher)
 {
     struct device **link = &launcher->devices;
@@ -156,6 +157,7 @@ static void forget_absent(struct launcher *launcher)
         struct device *device = *link;
 
         if (device->present || device->pid != 0) {
+            device->left |= !device->present;
             link = &device->next;
             continue;
         }
@@ -199,10 +201,11 @@ static time_t delay_after(const struct device *device, int status)
 static void note_end(struct launcher *launcher, struct device *device, int status)
 {
     device->pid = 0;
-    device->finished =
-        WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == LAUNCHER_GIVE_UP);
+    device->finished = !device->left && WIFEXITED(status) &&
+                       (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == LAUNCHER_GIVE_UP);
     device->delay = delay_after(device, status);
     device->start_at = now_s() + device->delay;
+    device->left = false;
     if (WIFSIGNALED(status))
         fprintf(stderr, "%s: the process of %s died of signal %d: starting it again\n",
                 launcher->options->name, device->directory, WTERMSIG(status));
@@ -223,6 +226,7 @@ static void reap(struct launcher *launcher)
                 note_end(launcher, device, status);
         }
     }
+    forget_absent(launcher);
 }
 
 /* Handles one signal; false when it asks us to end. */
@@ -245,6 +249,16 @@ static void end_children(struct launcher *launcher)
     }
     while (wait(NULL) > 0 || errno == EINTR)
         ;
+}
+
+static void free_devices(struct launcher *launcher)
+{
+    struct device *device;
+
+    while ((device = launcher->devices) != NULL) {
+        launcher->devices = device->next;
+        free(device);
+    }
 }
 
 static void run(struct launcher *launcher, int signals)
@@ -293,6 +307,8 @@ int launcher_run(const struct launcher_options *options)
     find_program(&launcher);
     run(&launcher, signals);
     end_children(&launcher);
+    free_devices(&launcher);
+    close(signals);
     xs_close(launcher.xs);
     return 0;
 }

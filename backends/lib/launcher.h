@@ -16,7 +16,8 @@ struct launcher_options {
 /*
  * Watches ROOT, starts a child for every device that appears, restarts one that dies (after a
  * second; after up to eight when it fails again and again) while its directory is there, and
- * forgets it with its directory. A child that exits with 0 or LAUNCHER_GIVE_UP is not restarted.
+ * forgets it with its directory. A child that exits with 0 or LAUNCHER_GIVE_UP is not restarted,
+ * unless its directory went and came again while it ran: that is another device.
  * Runs until SIGTERM or SIGINT, which it hands on to the children and waits for them. Returns the
  * exit status.
  */

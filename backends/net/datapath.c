@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TCP4_HEADERS_MIN 40 /* IPv4 and TCP without options */
-
 struct datapath {
     xengnttab_handle *gnttab;
     xenevtchn_handle *evtchn;
@@ -140,23 +138,21 @@ static void copy_heads(struct datapath *dp)
     }
 }
 
-/* The least length of the longest frame that this one will be on a wire. */
-static size_t wire_len(const struct batch_frame *frame)
-{
-    if (frame->offload.gso_size)
-        return VSWITCH_HEADER_MIN + TCP4_HEADERS_MIN + frame->offload.gso_size;
-    return frame->len;
-}
-
 /*
- * Whether a frame to be segmented is what it claims to be: receivers act on that claim. The longest
- * Ethernet, IPv4 and TCP headers fit into a head.
+ * Set `wire_len` to the length of the longest frame that this one will be on a wire. False: it is
+ * to be segmented and isn't what it claims to be (receivers act on that claim), or would become a
+ * flood of small segments. The longest Ethernet, IPv4 and TCP headers fit into a head.
  */
-static bool is_segmentable(const struct batch_frame *frame, const uint8_t *head)
+static bool find_wire_len(const struct batch_frame *frame, const uint8_t *head, size_t *wire_len)
 {
-    size_t have = frame->whole ? frame->len : frame->head_len;
+    size_t have = frame->whole ? frame->len : frame->head_len, headers;
 
-    return frame->offload.gso_size == 0 || offload_tcp4_headers(head, have, frame->len) != 0;
+    *wire_len = frame->len;
+    if (frame->offload.gso_size == 0)
+        return true;
+    headers = offload_tcp4_headers(head, have, frame->len);
+    *wire_len = headers + frame->offload.gso_size;
+    return headers != 0 && frame->offload.gso_size >= OFFLOAD_MSS_MIN;
 }
 
 /* Take the tag out of an uplink's frame: receivers get theirs by the VLAN it belongs to. */
@@ -173,11 +169,10 @@ static void forward_frames(struct batch *batch, uint64_t now_ms)
     for (unsigned i = 0; i < batch->n_frames; i++) {
         struct batch_frame *frame = &batch->frames[i];
         struct vswitch_frame view = {.header = frame->whole ? frame->whole : frame->head,
-                                     .len = frame->len,
-                                     .wire_len = wire_len(frame)};
+                                     .len = frame->len};
         struct vswitch_verdict verdict;
 
-        if (!frame->dropped && !is_segmentable(frame, view.header)) {
+        if (!frame->dropped && !find_wire_len(frame, view.header, &view.wire_len)) {
             frame->dropped = true;
             vswitch_count_drop(batch->from->vswitch, (unsigned)batch->from->number,
                                VSWITCH_DROP_MALFORMED);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* corbel-vswitchd: all vSwitches and all guests' vifs, in one process; see corbel-vswitchd(8). */
+#include "lib/instance.h"
 #include "net/control.h"
 #include "net/datapath.h"
 #include "net/log.h"
@@ -17,7 +18,6 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
@@ -48,18 +48,19 @@ struct source {
     void *arg;
 };
 
-/* Where each descriptor's source is; uplinks follow the fixed ones in the order of their vSwitches.
- */
+/* Where each descriptor's source is; those of vSwitches follow the fixed ones in their order. */
 enum source_slot {
     SOURCE_STORE,
     SOURCE_EVENT,
     SOURCE_SIGNAL,
     SOURCE_TIMER,
     SOURCE_CONTROL,
-    SOURCE_UPLINKS,
+    SOURCE_DHCP,
+    SOURCE_UPLINKS = SOURCE_DHCP + CONFIG_SWITCHES_MAX,
+    SOURCE_COUNT = SOURCE_UPLINKS + CONFIG_SWITCHES_MAX * SWITCH_UPLINKS,
 };
 
-static struct source sources[SOURCE_UPLINKS + CONFIG_SWITCHES_MAX * SWITCH_UPLINKS];
+static struct source sources[SOURCE_COUNT];
 
 static uint64_t now_ms(void)
 {
@@ -97,10 +98,18 @@ static void on_uplink(struct daemon *d, void *arg)
 {
     struct uplink_port *uplink = arg;
 
-    if (uplink->port.number >= 0 && datapath_serve_uplink(d->dp, uplink, now_ms()) == DATAPATH_GONE)
+    if (uplink->port.number < 0)
+        return;
+    if (datapath_serve_uplink(d->dp, uplink, now_ms()) == DATAPATH_GONE)
         switches_lose_uplink(uplink);
     vifs_close_broken(d->vifs);
     datapath_charge_receivers(d->dp, cpu_meter_lap(&d->meter));
+}
+
+static void on_dhcp_log(struct daemon *d, void *arg)
+{
+    child_log_take(arg, now_ms());
+    cpu_meter_lap(&d->meter);
 }
 
 static void on_control(struct daemon *d, void *arg)
@@ -206,6 +215,19 @@ static int open_xen(struct daemon *d)
     return 0;
 }
 
+/* Wait for what each vSwitch's dnsmasq says. */
+static int watch_dhcp_logs(struct daemon *d)
+{
+    for (unsigned i = 0; i < d->switches.n; i++) {
+        struct dhcp_server *dhcp = &d->switches.list[i].dhcp;
+
+        if (dhcp->config &&
+            watch_fd(d, dhcp->log.read_fd, SOURCE_DHCP + i, on_dhcp_log, &dhcp->log) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int start(struct daemon *d, const char *control_path)
 {
     if (open_descriptors(d, control_path) < 0 ||
@@ -215,7 +237,7 @@ static int start(struct daemon *d, const char *control_path)
         watch_fd(d, xenevtchn_fd(d->evtchn), SOURCE_EVENT, on_event, NULL) < 0 ||
         watch_fd(d, d->signal_fd, SOURCE_SIGNAL, on_signal, NULL) < 0 ||
         watch_fd(d, d->timer_fd, SOURCE_TIMER, on_timer, NULL) < 0 ||
-        watch_fd(d, d->control_fd, SOURCE_CONTROL, on_control, NULL) < 0)
+        watch_fd(d, d->control_fd, SOURCE_CONTROL, on_control, NULL) < 0 || watch_dhcp_logs(d) < 0)
         return -1;
     switches_maintain(&d->switches, now_ms(), add_uplink, d);
     return 0;
@@ -302,7 +324,8 @@ int main(int argc, char **argv)
     }
     if (check)
         return EXIT_SUCCESS;
-    mkdir(RUN_DIR, 0755);
+    if (instance_lock(RUN_DIR, "corbel-vswitchd") < 0)
+        return EXIT_FAILURE;
     result = start(&d, control_path) < 0 ? -1 : run(&d);
     finish(&d);
     return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -10,7 +10,7 @@
  * frame in private memory; nothing here trusts a length found in it (see frame_find_layers()).
  */
 
-/* Payloads smaller than this per segment are not cut: they would make a frame into a flood. */
+/* Frames with smaller payloads per segment are refused: each would become a flood. */
 #define OFFLOAD_MSS_MIN 88
 
 /* Fill in a TCP or UDP checksum. False, with the frame untouched, if it has neither. */

@@ -7,9 +7,9 @@ NET_FRAMES  := $(NET)/frame.c $(NET)/offload.c $(NET)/uplink/vnet_header.c
 NET_RINGS   := $(NET)/ring.c $(NET)/netif_tx.c $(NET)/netif_rx.c
 NET_PATH    := $(NET)/batch.c $(NET)/datapath.c $(NET)/deliver.c
 NET_DAEMON  := $(NET)/main.c $(NET)/config.c $(NET)/control.c $(NET)/lifecycle.c $(NET)/log.c \
-               $(NET)/nat/dhcp.c $(NET)/nat/nat.c $(NET)/switches.c \
+               $(NET)/nat/child_log.c $(NET)/nat/dhcp.c $(NET)/nat/nat.c $(NET)/switches.c \
                $(NET)/uplink/packet.c $(NET)/uplink/tap.c $(NET)/uplink/uplink.c \
-               $(NET)/vif.c $(NET)/vifs.c backends/lib/xenbus.c backends/lib/cpu_account.c
+               $(NET)/vif.c $(NET)/vifs.c backends/lib/xenbus.c backends/lib/cpu_account.c backends/lib/instance.c
 
 $(eval $(call program,corbel-vswitchd,\
     $(NET_DAEMON) $(NET_PATH) $(NET_RINGS) $(NET_FRAMES) $(NET_VSWITCH),\

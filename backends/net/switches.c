@@ -35,8 +35,10 @@ int switches_init(struct switches *switches, const struct net_config *config, co
         for (unsigned u = 0; u < SWITCH_UPLINKS; u++)
             sw->uplinks[u] =
                 (struct uplink_port){.port = {NET_PORT_UPLINK, sw->vswitch, -1}, .uplink.fd = -1};
-        if (sw->config->dhcp_first)
-            dhcp_init(&sw->dhcp, sw->config, run_dir);
+        if (sw->config->dhcp_first && dhcp_init(&sw->dhcp, sw->config, run_dir) < 0) {
+            net_log("%s: no pipe for what dnsmasq says: %s", sw->config->name, strerror(errno));
+            return -1;
+        }
     }
     return 0;
 }

@@ -20,6 +20,8 @@
 #define DOMID_MAX      0x7fef
 #define DEVID_MAX      0xffff
 #define VIF_MAC_QUOTA  16 /* addresses a guest may use beside its own (nested bridges) */
+/* Watch events taken at a time. Guests cause them at will: the rest waits until all were served. */
+#define CHANGES_MAX 1024
 
 struct device {
     TAILQ_ENTRY(device) link;
@@ -28,6 +30,7 @@ struct device {
     char backend_dir[XENBUS_PATH_MAX];
     char frontend_dir[XENBUS_PATH_MAX - 8]; /* "/state" must fit after it; "" if not known yet */
     bool connected;
+    bool changed; /* something in the store: step() is due */
     unsigned n_messages;
     struct vif vif;
     struct cpu_account cpu;
@@ -42,6 +45,7 @@ struct vifs {
     struct cpu_meter *meter;
     vifs_find_switch find;
     void *find_arg;
+    bool scan_due; /* devices may have come or gone: look at all of them */
     struct device_list devices;
     struct vif_list work;
 };
@@ -294,7 +298,7 @@ static struct device *find_device(struct vifs *vifs, uint32_t domid, uint32_t de
 }
 
 /* Something changed under BACKENDS_DIR/domid/devid. */
-static void handle_device(struct vifs *vifs, uint32_t domid, uint32_t devid)
+static void note_device(struct vifs *vifs, uint32_t domid, uint32_t devid)
 {
     struct device *device = find_device(vifs, domid, devid);
 
@@ -314,11 +318,11 @@ static void handle_device(struct vifs *vifs, uint32_t domid, uint32_t devid)
         cpu_account_open(&device->cpu, CPU_ACCOUNT_DIRECTORY, "vif", domid, devid);
         TAILQ_INSERT_TAIL(&vifs->devices, device, link);
     }
-    step(vifs, device);
+    device->changed = true;
 }
 
-/* Visit the devices of one domain that the store has. */
-static void scan_domain(struct vifs *vifs, uint32_t domid)
+/* Note the devices of one domain that the store has. */
+static void note_domain(struct vifs *vifs, uint32_t domid)
 {
     char dir[XENBUS_PATH_MAX];
     unsigned n = 0;
@@ -327,60 +331,73 @@ static void scan_domain(struct vifs *vifs, uint32_t domid)
     snprintf(dir, sizeof(dir), BACKENDS_DIR "/%u", domid);
     names = xs_directory(vifs->xs, XBT_NULL, dir, &n);
     for (unsigned i = 0; names && i < n; i++)
-        handle_device(vifs, domid, (uint32_t)strtoul(names[i], NULL, 10));
+        note_device(vifs, domid, (uint32_t)strtoul(names[i], NULL, 10));
     free(names);
 }
 
-/* Visit every device, those we know and those the store has. */
-static void scan_all(struct vifs *vifs)
+/* Note every device, those we know and those the store has. */
+static void note_all(struct vifs *vifs)
 {
-    struct device *device, *next;
+    struct device *device;
     unsigned n = 0;
     char **names;
 
-    for (device = TAILQ_FIRST(&vifs->devices); device; device = next) {
-        next = TAILQ_NEXT(device, link);
-        step(vifs, device);
-    }
+    TAILQ_FOREACH(device, &vifs->devices, link)
+    device->changed = true;
     names = xs_directory(vifs->xs, XBT_NULL, BACKENDS_DIR, &n);
     for (unsigned i = 0; names && i < n; i++)
-        scan_domain(vifs, (uint32_t)strtoul(names[i], NULL, 10));
+        note_domain(vifs, (uint32_t)strtoul(names[i], NULL, 10));
     free(names);
 }
 
-static void handle_frontend(struct vifs *vifs, const char *path)
+static void note_frontend(struct vifs *vifs, const char *path)
 {
-    struct device *device, *next;
-    size_t len;
+    struct device *device;
 
-    for (device = TAILQ_FIRST(&vifs->devices); device; device = next) {
-        next = TAILQ_NEXT(device, link);
-        len = strlen(device->frontend_dir);
+    TAILQ_FOREACH(device, &vifs->devices, link)
+    {
+        size_t len = strlen(device->frontend_dir);
+
         if (len > 0 && strncmp(path, device->frontend_dir, len) == 0 &&
-            strcmp(path + len, "/state") == 0)
-            step(vifs, device);
+            strcmp(path + len, "/state") == 0) {
+            device->changed = true;
+            device->vif.cpu_ns += cpu_meter_lap(vifs->meter);
+        }
     }
 }
 
-static void handle_change(struct vifs *vifs, const char *path, const char *token)
+/* What a watch event is about. Asks the store nothing: while one answer comes, more events do. */
+static void note_change(struct vifs *vifs, const char *path, const char *token)
 {
     unsigned domid, devid;
 
     if (strcmp(token, FRONTEND_TOKEN) == 0)
-        handle_frontend(vifs, path);
+        note_frontend(vifs, path);
     else if (sscanf(path, BACKENDS_DIR "/%u/%u", &domid, &devid) == 2)
-        handle_device(vifs, domid, devid);
+        note_device(vifs, domid, devid);
     else
-        scan_all(vifs);
+        vifs->scan_due = true;
 }
 
+/* However often a device has changed, it is looked at once. */
 void vifs_handle_changes(struct vifs *vifs)
 {
+    struct device *device, *next;
     char **change;
 
-    while ((change = xs_check_watch(vifs->xs)) != NULL) {
-        handle_change(vifs, change[XS_WATCH_PATH], change[XS_WATCH_TOKEN]);
+    for (unsigned i = 0; i < CHANGES_MAX && (change = xs_check_watch(vifs->xs)) != NULL; i++) {
+        note_change(vifs, change[XS_WATCH_PATH], change[XS_WATCH_TOKEN]);
         free(change);
+    }
+    if (vifs->scan_due)
+        note_all(vifs);
+    vifs->scan_due = false;
+    for (device = TAILQ_FIRST(&vifs->devices); device; device = next) {
+        next = TAILQ_NEXT(device, link);
+        if (!device->changed)
+            continue;
+        device->changed = false;
+        step(vifs, device);
     }
 }
 

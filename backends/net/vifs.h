@@ -23,7 +23,10 @@ typedef struct vswitch *(*vifs_find_switch)(const char *name, void *arg);
 struct vifs *vifs_new(struct xs_handle *xs, xengnttab_handle *gnttab, xenevtchn_handle *evtchn,
                       struct cpu_meter *meter, vifs_find_switch find, void *arg);
 
-/* Take every waiting change of the store; to be called when xs_fileno() is readable. */
+/*
+ * Take waiting changes of the store, at most so many that guests who cause them do not hold up the
+ * others; to be called whenever xs_fileno() is readable, which it stays while some are left.
+ */
 void vifs_handle_changes(struct vifs *vifs);
 
 /* Take one event; to be called when xenevtchn_fd() is readable. */

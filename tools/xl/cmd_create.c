@@ -91,6 +91,29 @@ static int add_text(struct cfg *cfg, const char *text, size_t size, const char *
     return -1;
 }
 
+/*
+ * Makes a path of the config one that holds in any directory: who watches over the guest reads it
+ * again at each reboot, from elsewhere. Links in it stay: what they name may change.
+ */
+static int make_absolute(char **path)
+{
+    char *directory, *absolute = NULL;
+    size_t size;
+
+    if (!*path || **path == '/')
+        return 0;
+    directory = getcwd(NULL, 0);
+    size = directory ? strlen(directory) + strlen(*path) + 2 : 0;
+    absolute = directory ? malloc(size) : NULL;
+    if (absolute) {
+        snprintf(absolute, size, "%s/%s", directory, *path);
+        free(*path);
+        *path = absolute;
+    }
+    free(directory);
+    return absolute ? 0 : report_errno("cannot tell the present directory");
+}
+
 /* The file's settings, then those of the command line on top. */
 static int read_config(struct domain_config *config, const struct create_options *options, int argc,
                        char **argv)
@@ -108,6 +131,8 @@ static int read_config(struct domain_config *config, const struct create_options
         ret = add_text(&cfg, argv[i], strlen(argv[i]), "command line");
     if (ret == 0)
         ret = domain_config_read(config, &cfg, options->file, complain, (void *)options);
+    if (ret == 0 && (make_absolute(&config->kernel) < 0 || make_absolute(&config->ramdisk) < 0))
+        ret = -1;
     cfg_free(&cfg);
     free(text);
     return ret;

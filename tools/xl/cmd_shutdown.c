@@ -12,11 +12,24 @@ struct request {
     const char *told; /* what the operator reads */
     bool is_all;
     bool is_waiting;
+    domid_t *asked; /* whom to wait for: their names may pass to others, or end with them */
+    size_t n_asked;
 };
+
+static int note_asked(struct request *request, domid_t domid)
+{
+    domid_t *grown = realloc(request->asked, (request->n_asked + 1) * sizeof(*grown));
+
+    if (!grown)
+        return report_error("out of memory");
+    request->asked = grown;
+    request->asked[request->n_asked++] = domid;
+    return 0;
+}
 
 static int ask(struct toolstack *ts, domid_t domid, void *context)
 {
-    const struct request *request = context;
+    struct request *request = context;
     char control[64];
 
     if (domid == 0)
@@ -25,17 +38,23 @@ static int ask(struct toolstack *ts, domid_t domid, void *context)
     if (!store_write(ts->xs, XBT_NULL, control, "shutdown", "%s", request->what))
         return report_errno("cannot write %s/shutdown", control);
     printf("%s domain %u\n", request->told, domid);
-    return 0;
+    return note_asked(request, domid);
 }
 
-static int wait_one(struct toolstack *ts, domid_t domid, void *context)
+static int wait_for_asked(const struct request *request)
 {
-    (void)context;
-    return domain_wait_stopped(ts, domid, 0);
+    struct toolstack ts;
+
+    if (toolstack_open(&ts) < 0)
+        return XL_FAILED;
+    for (size_t i = 0; i < request->n_asked; i++)
+        domain_wait_stopped(&ts, request->asked[i], 0);
+    toolstack_close(&ts);
+    return XL_OK;
 }
 
-/* Runs act on every domain but dom0. */
-static int for_all(domain_act *act, void *context)
+/* Asks every domain but dom0. */
+static int ask_all(struct request *request)
 {
     struct xen_domctl_getdomaininfo *list;
     struct toolstack ts;
@@ -46,7 +65,7 @@ static int for_all(domain_act *act, void *context)
     n = hv_domain_list(ts.hv, &list);
     for (int i = 0; i < n; i++)
         if (list[i].domain != 0 && !(list[i].flags & XEN_DOMINF_dying) &&
-            act(&ts, list[i].domain, context) < 0)
+            ask(&ts, list[i].domain, request) < 0)
             status = XL_FAILED;
     free(list);
     toolstack_close(&ts);
@@ -67,12 +86,11 @@ static int run(int argc, char **argv, struct request *request)
         else
             return command_usage(argv[0]);
     }
-    status =
-        request->is_all ? for_all(ask, request) : command_for_domains(argc, argv, ask, request);
-    if (status != XL_OK || !request->is_waiting)
-        return status;
-    return request->is_all ? for_all(wait_one, NULL)
-                           : command_for_domains(argc, argv, wait_one, NULL);
+    status = request->is_all ? ask_all(request) : command_for_domains(argc, argv, ask, request);
+    if (status == XL_OK && request->is_waiting)
+        status = wait_for_asked(request);
+    free(request->asked);
+    return status;
 }
 
 int cmd_shutdown(int argc, char **argv)

@@ -105,26 +105,30 @@ static bool is_ours(pid_t pid, const char *pid_file)
     return false;
 }
 
-void dhcp_init(struct dhcp_server *dhcp, const struct switch_config *config, const char *run_dir)
+int dhcp_init(struct dhcp_server *dhcp, const struct switch_config *config, const char *run_dir)
 {
     char path[ARG_LEN];
     FILE *file;
     int pid = 0;
 
     *dhcp = (struct dhcp_server){.config = config, .pid = -1};
+    if (child_log_open(&dhcp->log, config->name) < 0)
+        return -1;
     pid_path(path, sizeof(path), config, run_dir);
     file = fopen(path, "re");
     if (!file)
-        return;
+        return 0;
     if (fscanf(file, "%d", &pid) == 1 && pid > 1 && is_ours(pid, path))
         kill(pid, SIGTERM);
     fclose(file);
+    return 0;
 }
 
-static void run_child(const struct arguments *args)
+static void run_child(const struct arguments *args, int log_fd)
 {
     sigset_t none;
 
+    dup2(log_fd, STDERR_FILENO);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execvp(args->argv[0], args->argv);
@@ -141,7 +145,7 @@ void dhcp_keep_running(struct dhcp_server *dhcp, const char *run_dir, uint64_t n
     build_arguments(&args, dhcp->config, run_dir);
     pid = fork();
     if (pid == 0)
-        run_child(&args);
+        run_child(&args, dhcp->log.write_fd);
     if (pid < 0) {
         net_log("%s: cannot start " DNSMASQ ": %s", dhcp->config->name, strerror(errno));
         return;
@@ -176,4 +180,6 @@ void dhcp_stop(struct dhcp_server *dhcp)
     if (dhcp->pid > 0)
         kill(dhcp->pid, SIGTERM);
     dhcp->pid = -1;
+    if (dhcp->config)
+        child_log_close(&dhcp->log);
 }

@@ -24,3 +24,5 @@ seeds: $(B)/unit/vmfs_power_cut $(B)/unit/vmdk_power_cut $(B)/unit/vmfs_hosts $(
 	SEEDS=$(or $(SEEDS),1000) $(B)/unit/vmdk_power_cut
 	HOSTS_SEEDS=$(or $(SEEDS),1000) HOSTS_ROUNDS=100 $(B)/unit/vmfs_hosts
 	KILL_SEEDS=$(or $(SEEDS),1000) $(B)/unit/block_kill
+# Which children the launcher starts again, and one daemon of a kind.
+$(eval $(call unit_test,launcher,tests/unit/block/test_launcher.c backends/lib/launcher.c backends/lib/instance.c,-lpthread))

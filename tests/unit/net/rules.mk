@@ -14,3 +14,7 @@ $(eval $(call unit_test,net-uplink,$(NET_TESTS)/test_uplink.c $(NET_FRAMES) \
     $(NET)/uplink/uplink.c $(NET)/uplink/tap.c $(NET)/uplink/packet.c))
 # What backends spend, as they write it and as xl reads it.
 $(eval $(call unit_test,net-accounts,$(NET_TESTS)/test_accounts.c backends/lib/cpu_account.c tools/libs/domain/accounting.c))
+# Vifs over a store that a guest floods with changes.
+$(eval $(call unit_test,net-vifs,$(NET_TESTS)/test_vifs.c $(NET)/vifs.c $(NET)/lifecycle.c $(NET)/log.c \
+    $(NET_VSWITCH) backends/lib/xenbus.c backends/lib/cpu_account.c))
+$(eval $(call unit_test,net-child-log,$(NET_TESTS)/test_child_log.c $(NET)/nat/child_log.c))

@@ -184,6 +184,39 @@ static void test_false_segmentation_goes_nowhere(void **state)
     assert_int_equal(drops(0, VSWITCH_DROP_MALFORMED), 1);
 }
 
+/* Whoever segments it, a frame isn't to become a flood of tiny ones. */
+static void test_tiny_segments_go_nowhere(void **state)
+{
+    size_t len = build(0xff, 0, 60000);
+
+    (void)state;
+    fake_send(&fake_guests[0], sent, len, NETTXF_csum_blank, 1, 300);
+    fake_send(&fake_guests[0], sent, len, NETTXF_csum_blank, OFFLOAD_MSS_MIN - 1, 300);
+    serve(0);
+    assert_int_equal(fake_receive(&fake_guests[1], got, &flags, &gso_size), 0);
+    assert_int_equal(recv(far_side, got, sizeof(got), MSG_DONTWAIT), -1);
+    assert_int_equal(drops(0, VSWITCH_DROP_MALFORMED), 2);
+    fake_send(&fake_guests[0], sent, len, NETTXF_csum_blank, OFFLOAD_MSS_MIN, 300);
+    serve(0);
+    assert_int_equal(fake_receive(&fake_guests[1], got, &flags, &gso_size), len);
+}
+
+/* Options count: with 12 bytes of them, 1448 bytes of payload fill the MTU. */
+static void test_segments_fit_the_mtu(void **state)
+{
+    size_t len = build(1, 0, 5000);
+
+    (void)state;
+    sent[46] = 8 << 4;
+    fake_send(&fake_guests[0], sent, len, NETTXF_csum_blank, 1449, 300);
+    serve(0);
+    assert_int_equal(fake_receive(&fake_guests[1], got, &flags, &gso_size), 0);
+    assert_int_equal(drops(0, VSWITCH_DROP_GIANT), 1);
+    fake_send(&fake_guests[0], sent, len, NETTXF_csum_blank, 1448, 300);
+    serve(0);
+    assert_int_equal(fake_receive(&fake_guests[1], got, &flags, &gso_size), len);
+}
+
 static void test_checksum_is_filled_for_those_who_cannot(void **state)
 {
     size_t len = build(1, 0, 1000);
@@ -435,6 +468,8 @@ int main(void)
         TEST(test_segmentation_passes_to_those_who_can),
         TEST(test_segmentation_is_done_for_those_who_cannot),
         TEST(test_false_segmentation_goes_nowhere),
+        TEST(test_tiny_segments_go_nowhere),
+        TEST(test_segments_fit_the_mtu),
         TEST(test_checksum_is_filled_for_those_who_cannot),
         TEST(test_what_was_checked_is_what_is_delivered),
         TEST(test_full_receiver_loses_and_sender_goes_on),

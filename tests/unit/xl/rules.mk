@@ -8,3 +8,4 @@ $(eval $(call unit_test,xl-domain-config,$(T)/test_domain_config.c $(XL_CONFIG_S
 $(eval $(call unit_test,xl-layout,$(T)/test_layout.c tools/libs/domain/layout.c))
 $(eval $(call unit_test,xl-console,$(T)/test_console.c tools/consoled/ring.c tools/consoled/backlog.c))
 $(eval $(call unit_test,xl-cpulist,$(T)/test_cpulist.c tools/libs/util/cpulist.c))
+$(eval $(call unit_test,xl-watch-over,$(T)/test_watch_over.c tools/libs/domain/watch_over.c tools/libs/util/report.c))

@@ -85,7 +85,7 @@ static void takes_everything(void **state)
                   "cpu_weight=512; cap=50; pool='fast'\n"
                   "cpus=['0-3,^2', 1]; cpus_soft='2,4-5'\n"
                   "disk=['/dev/vdb,raw,xvda,w', 'target=/x,format=raw,vdev=xvdb,access=r']\n"
-                  "vif=['mac=00:16:3e:01:02:03,bridge=br0', '']\n"),
+                  "vif=['mac=00:16:3e:01:02:03,bridge=br0', '', 'bridge=br0/secure']\n"),
         0);
     assert_int_equal(complaints.n_warnings, 0);
     assert_int_equal(config.uuid[0], 0x11);
@@ -102,10 +102,11 @@ static void takes_everything(void **state)
     assert_int_equal(config.on_crash, ACTION_RESTART);
     assert_int_equal(config.n_disks, 2);
     assert_false(config.disks[1].is_writable);
-    assert_int_equal(config.n_vifs, 2);
+    assert_int_equal(config.n_vifs, 3);
     assert_int_equal(config.vifs[0].mac[5], 3);
     assert_string_equal(config.vifs[0].bridge, "br0");
     assert_string_equal(config.vifs[1].bridge, "nat0");
+    assert_string_equal(config.vifs[2].bridge, "br0/secure");
     assert_int_equal(config.vifs[1].device_id, 1);
 }
 
@@ -146,6 +147,10 @@ static void refuses_wrong_values(void **state)
         "vif=['mac=01:16:3e:00:00:00']",
         "vif=['rate=10Mb/s']",
         "vif=['bridge=']",
+        "vif=['bridge=/secure']",
+        "vif=['bridge=br0/']",
+        "vif=['bridge=br0/a/b']",
+        "vif=['ip=10.0.0.1/24']",
         "cpu_weight=70000",
         "cap=-1",
         "cpus='0-'",

@@ -38,6 +38,16 @@ static const char *parse_mac(uint8_t mac[6], const char *text)
     return NULL;
 }
 
+/* A vSwitch of vswitch.conf(5), or one and a group of it: SWITCH/GROUP. */
+static const char *check_bridge(const char *value)
+{
+    const char *slash = strchr(value, '/');
+
+    if (slash && (slash == value || !slash[1] || strchr(slash + 1, '/')))
+        return "bridge is SWITCH or SWITCH/GROUP";
+    return NULL;
+}
+
 /* One key=value part; ends in a NUL. */
 static const char *set_part(struct vif_config *vif, char *part, bool *has_mac)
 {
@@ -61,8 +71,12 @@ static const char *set_part(struct vif_config *vif, char *part, bool *has_mac)
         return "unknown part (known: mac= bridge= ip= type=)";
     if (*field)
         return "a part is given twice";
-    if (!*value || strchr(value, '/'))
-        return "an empty value, or one with a slash";
+    if (!*value)
+        return "an empty value";
+    if (field == &vif->bridge && check_bridge(value))
+        return check_bridge(value);
+    if (field == &vif->ip && strchr(value, '/'))
+        return "ip is an address without a mask";
     *field = strdup(value);
     return *field ? NULL : "out of memory";
 }

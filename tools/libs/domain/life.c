@@ -4,6 +4,7 @@
 #include "domain/pool.h"
 #include "domain/devices.h"
 #include "domain/pv_build.h"
+#include "util/clock.h"
 #include "util/report.h"
 
 #include <errno.h>
@@ -92,6 +93,21 @@ static int pin_vcpus(struct toolstack *ts, domid_t domid, const struct domain_co
     return 0;
 }
 
+/* Frees what the domain holds; the hypervisor asks for several rounds when there is much. */
+static int destroy_in_hypervisor(struct toolstack *ts, domid_t domid)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    for (int i = 0; i < DESTROY_TIMEOUT_S * 1000; i++) {
+        if (hv_domain_destroy(ts->hv, domid) == 0 || errno == ESRCH)
+            return 0;
+        if (errno != EAGAIN && errno != EBUSY)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    return report_errno("the hypervisor does not destroy domain %u", domid);
+}
+
 /* The empty domain with its limits. */
 static int make_domain(struct toolstack *ts, struct creation *creation)
 {
@@ -128,7 +144,7 @@ static int make_domain(struct toolstack *ts, struct creation *creation)
         report_errno("the scheduler takes no cpu_weight or cap");
     else if (pin_vcpus(ts, creation->domid, config) == 0)
         return 0;
-    hv_domain_destroy(ts->hv, creation->domid);
+    destroy_in_hypervisor(ts, creation->domid);
     return -1;
 }
 
@@ -320,21 +336,6 @@ int domain_rename(struct toolstack *ts, domid_t domid, const char *name)
     return ret;
 }
 
-/* Frees what the domain holds; the hypervisor asks for several rounds when there is much. */
-static int destroy_in_hypervisor(struct toolstack *ts, domid_t domid)
-{
-    const struct timespec pause = {.tv_nsec = 1000000};
-
-    for (int i = 0; i < DESTROY_TIMEOUT_S * 1000; i++) {
-        if (hv_domain_destroy(ts->hv, domid) == 0 || errno == ESRCH)
-            return 0;
-        if (errno != EAGAIN && errno != EBUSY)
-            break;
-        nanosleep(&pause, NULL);
-    }
-    return report_errno("the hypervisor does not destroy domain %u", domid);
-}
-
 int domain_destroy(struct toolstack *ts, domid_t domid)
 {
     char *vm = store_read(ts->xs, XBT_NULL, "/local/domain/%u/vm", domid);
@@ -353,11 +354,11 @@ int domain_destroy(struct toolstack *ts, domid_t domid)
 
 int domain_wait_stopped(struct toolstack *ts, domid_t domid, unsigned int timeout_s)
 {
-    const time_t end = time(NULL) + timeout_s;
+    const time_t end = clock_now_s() + timeout_s;
     int ret = -1;
 
     xs_watch(ts->xs, "@releaseDomain", "stopped");
-    while (ret < 0 && (!timeout_s || time(NULL) < end)) {
+    while (ret < 0 && (!timeout_s || clock_now_s() < end)) {
         struct pollfd pfd = {.fd = xs_fileno(ts->xs), .events = POLLIN};
         struct xen_domctl_getdomaininfo info;
         char **event;

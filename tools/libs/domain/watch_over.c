@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of a guest that stopped: on_poweroff, on_reboot, on_crash, on_watchdog. */
 #include "domain/life.h"
+#include "util/clock.h"
 #include "util/report.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A guest that stops sooner than this is not started again: it would do the same for ever. */
 #define RESTART_AFTER_S 5
@@ -62,7 +62,7 @@ static void take_name(struct toolstack *ts, struct domain_config *config, domid_
 void domain_watch_over(struct toolstack *ts, const struct domain_config *config, domid_t domid)
 {
     struct domain_config again = *config; /* all but its name stays the caller's */
-    time_t started = time(NULL);
+    time_t started = clock_now_s();
 
     for (;;) {
         struct xen_domctl_getdomaininfo info;
@@ -75,7 +75,7 @@ void domain_watch_over(struct toolstack *ts, const struct domain_config *config,
         take_name(ts, &again, domid);
         reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
         action = action_for(config, reason);
-        if (action == ACTION_RESTART && time(NULL) - started < RESTART_AFTER_S) {
+        if (action == ACTION_RESTART && clock_now_s() - started < RESTART_AFTER_S) {
             report_warning("domain %u '%s' stopped within %d s: not started again", domid,
                            again.name, RESTART_AFTER_S);
             action = ACTION_DESTROY;
@@ -87,7 +87,7 @@ void domain_watch_over(struct toolstack *ts, const struct domain_config *config,
         domain_destroy(ts, domid);
         if (action == ACTION_DESTROY)
             return;
-        started = time(NULL);
+        started = clock_now_s();
         if (domain_create(ts, &again, &domid) < 0)
             return;
         report_detail("domain %u '%s' started", domid, again.name);
