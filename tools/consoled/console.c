@@ -105,7 +105,7 @@ struct console *console_open(struct xs_handle *xs, unsigned int domid, const cha
         return NULL;
     }
     name = read_node(xs, domid, "name");
-    log_open(&console->log, log_directory, name ? name : "unnamed");
+    log_open(&console->log, log_directory, name ? name : "unnamed", domid);
     free(name);
     /* What it wrote before we came raised no event of ours. */
     xenevtchn_notify(console->evtchn, console->port);

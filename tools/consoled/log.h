@@ -5,18 +5,25 @@
 
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* Beyond this a log is set aside as NAME.log.old (one generation) and begun anew. */
 #define LOG_SIZE_MAX (1 << 20)
+/* One that cannot be opened is tried again after this time. */
+#define LOG_RETRY_S 10
 
 struct log {
-    int fd; /* -1: none could be opened */
+    int fd; /* -1: it could not be opened */
     off_t size;
-    char path[256];
+    time_t tried_s; /* by clock_now_s() */
+    char path[256]; /* empty: none is kept */
 };
 
-/* Opens directory/guest-NAME.log to be added to; a name with a slash gets none. */
-void log_open(struct log *log, const char *directory, const char *name);
+/*
+ * Opens directory/guest-NAME.log to be added to; a name with a slash gets none. While another
+ * guest, which had the name before, logs there, it is guest-NAME.DOMID.log.
+ */
+void log_open(struct log *log, const char *directory, const char *name, unsigned int domid);
 void log_add(struct log *log, const char *data, size_t size);
 void log_close(struct log *log);
 

@@ -58,32 +58,48 @@ static void drop_unwanted(struct daemon *daemon)
     }
 }
 
-/* Compares the guests there are with those that are served. */
+/* Serves a guest that has come. */
+static void take_in(struct daemon *daemon, unsigned int domid)
+{
+    struct console *console = console_open(daemon->xs, domid, daemon->log_directory);
+
+    if (!console)
+        return;
+    console->is_wanted = true;
+    console->next = daemon->consoles;
+    daemon->consoles = console;
+    daemon->n_consoles++;
+}
+
+/*
+ * Compares the guests there are with those that are served. Who is gone is dropped before others
+ * are taken in: after a reboot they log to the same file.
+ */
 static void look_for_guests(struct daemon *daemon)
 {
-    unsigned int n = 0;
+    unsigned int n = 0, *domids;
     char **names = xs_directory(daemon->xs, XBT_NULL, "/local/domain", &n);
 
-    for (struct console *console = daemon->consoles; console; console = console->next)
+    domids = calloc(n + 1, sizeof(*domids));
+    for (struct console *console = daemon->consoles; domids && console; console = console->next)
         console->is_wanted = false;
-    for (unsigned int i = 0; names && i < n; i++) {
+    for (unsigned int i = 0; domids && names && i < n; i++) {
         unsigned int domid = (unsigned int)strtoul(names[i], NULL, 10);
         struct console *console = find(daemon, domid);
 
         if (domid == 0 || !xs_is_domain_introduced(daemon->xs, domid))
             continue;
-        if (!console) {
-            console = console_open(daemon->xs, domid, daemon->log_directory);
-            if (!console)
-                continue;
-            console->next = daemon->consoles;
-            daemon->consoles = console;
-            daemon->n_consoles++;
-        }
-        console->is_wanted = true;
+        if (console)
+            console->is_wanted = true;
+        else
+            domids[i] = domid;
     }
-    free(names);
     drop_unwanted(daemon);
+    for (unsigned int i = 0; domids && i < n; i++)
+        if (domids[i])
+            take_in(daemon, domids[i]);
+    free(domids);
+    free(names);
 }
 
 /* One round: waits, then serves each console once, so that none starves the others. */

@@ -16,6 +16,7 @@
 
 #define CONFIG_FILE_MAX (1ul << 20)
 #define LOG_DIRECTORY   "/var/log/xen"
+#define LOG_SIZE_MAX    (256 << 10)
 
 struct create_options {
     const char *file;
@@ -194,6 +195,7 @@ static int leave_watcher(const struct domain_config *config, domid_t domid)
     if (chdir("/") < 0)
         _exit(XL_FAILED);
     redirect_to_log(config->name);
+    report_set_log_max(LOG_SIZE_MAX);
     report_set_verbose(1);
     _exit(watch_over(config, domid));
 }

@@ -6,9 +6,21 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *program = "xl";
 static int is_verbose;
+static off_t log_max; /* 0: without bound */
+
+static void bound_log(void)
+{
+    struct stat st;
+
+    if (log_max && fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > log_max &&
+        ftruncate(STDERR_FILENO, 0) < 0)
+        log_max = 0; /* not one that can be */
+}
 
 /* One line in one write, so that messages of several processes do not mix. */
 static void say(const char *kind, const char *format, va_list args, const char *reason)
@@ -16,6 +28,7 @@ static void say(const char *kind, const char *format, va_list args, const char *
     char text[2048];
 
     vsnprintf(text, sizeof(text), format, args);
+    bound_log();
     fprintf(stderr, "%s: %s%s%s%s\n", program, kind, text, reason ? ": " : "",
             reason ? reason : "");
     fflush(stderr);
@@ -66,6 +79,11 @@ void report_detail(const char *format, ...)
 void report_set_verbose(int verbose)
 {
     is_verbose = verbose;
+}
+
+void report_set_log_max(off_t size)
+{
+    log_max = size;
 }
 
 void report_set_program(const char *name)
