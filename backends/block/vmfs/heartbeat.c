@@ -2,8 +2,8 @@
 /*
  * Heartbeat slots: each opener owns one sector on disk and rewrites its stamp while it lives.
  *
- * A slot of this host is judged at once: its owner holds a host lock on the slot's sector that ends
- * with its process. A slot of another host is judged by watching whether its stamp moves.
+ * A slot of this host is judged at once: its owner holds a host lock that ends with its process. A
+ * slot of another host is judged by watching whether its stamp moves.
  *
  * The lease. An owner may write until its last good beat's beginning + lease - retire time. A
  * watcher calls a slot dead when it has seen the same stamp for a lease and a sixteenth. It saw
@@ -28,21 +28,6 @@
 #define DEAD_AFTER_US(lease) ((lease) + (lease) / 4)
 #define LOCK_IMPLEMENTATION  3
 #define HOST_MARK            "corbel"
-
-/* The host lock of a volume offset lives at its device offset, like the data. */
-static int host_lock(struct vmfs_volume *volume, uint64_t offset, bool take, bool wait)
-{
-    uint64_t length = VMFS_SLOT_SIZE, device_offset;
-    struct bdev *dev;
-    int rc = lvm_map(volume, offset, &length, &dev, &device_offset);
-
-    if (rc != 0)
-        return rc;
-    if (take)
-        return bdev_lock(dev, device_offset, length, wait);
-    bdev_unlock(dev, device_offset, length);
-    return 0;
-}
 
 static bool same_host(const struct vmfs_uuid *a, const struct vmfs_uuid *b)
 {
@@ -104,15 +89,10 @@ static int slot_clear(struct vmfs_volume *volume, struct vmfs_slot *slot)
     return sector_swap(volume, slot->address, &before, slot);
 }
 
-/* Whether a slot of this host has a living process behind it; leaves no lock behind. */
-static bool own_process_alive(struct vmfs_volume *volume, uint64_t address)
+/* Whether a slot of this host has a living process behind it. */
+static bool own_process_alive(struct vmfs_volume *volume, const struct vmfs_slot *slot)
 {
-    if (address == volume->slot_address)
-        return true;
-    if (host_lock(volume, address, true, false) != 0)
-        return true;
-    host_lock(volume, address, false, false);
-    return false;
+    return slot->address == volume->slot_address || host_slot_is_held(volume, slot);
 }
 
 /* The notes kept on a slot; the oldest are given up when there is no room. */
@@ -165,7 +145,7 @@ int slot_judge(struct vmfs_volume *volume, uint64_t address, uint64_t generation
     if (slot.state == VMFS_SLOT_FREE || slot.generation != generation)
         return SLOT_DEAD;
     if (same_host(&slot.host, &volume->host))
-        return own_process_alive(volume, address) ? SLOT_ALIVE : SLOT_DEAD;
+        return own_process_alive(volume, &slot) ? SLOT_ALIVE : SLOT_DEAD;
     return volume->shared ? watch_slot(volume, &slot) : SLOT_ALIVE;
 }
 
@@ -241,7 +221,7 @@ static int judge_slots(struct vmfs_volume *volume, struct vmfs_slot *slots, bool
             *foreign = *foreign || !volume->shared || !slot_is_ours(&slots[i]);
             continue;
         }
-        if (own_process_alive(volume, address))
+        if (own_process_alive(volume, &slots[i]))
             continue;
         /* It may have been living a moment ago, and clear its slot itself. */
         rc = slot_clear(volume, &slots[i]);
@@ -281,7 +261,9 @@ static int slot_take(struct vmfs_volume *volume, const struct vmfs_slot *found)
     slot.lock_implementation = LOCK_IMPLEMENTATION;
     memset(slot.host_text, 0, sizeof(slot.host_text));
     snprintf(slot.host_text, sizeof(slot.host_text), HOST_MARK " pid %d", (int)getpid());
-    rc = sector_swap(volume, slot.address, found, &slot);
+    rc = host_slot_mark(volume, &slot);
+    if (rc == 0)
+        rc = sector_swap(volume, slot.address, found, &slot);
     if (rc != 0)
         return rc;
     volume->slot_address = slot.address;
@@ -297,12 +279,12 @@ static int slot_claim(struct vmfs_volume *volume, const struct vmfs_slot *slots)
         const struct vmfs_slot *slot = &slots[i];
         int rc;
 
-        if (slot->state != VMFS_SLOT_FREE || host_lock(volume, slot->address, true, false) != 0)
+        if (slot->state != VMFS_SLOT_FREE || host_slot_hold(volume, slot->address) != 0)
             continue;
         rc = slot_take(volume, slot);
         if (rc == 0)
             return 0;
-        host_lock(volume, slot->address, false, false);
+        host_slot_drop(volume, slot->address);
         if (rc != -EAGAIN)
             return rc;
     }
@@ -333,10 +315,11 @@ int slot_acquire(struct vmfs_volume *volume, unsigned flags)
 
     if (slots == NULL)
         return vmfs_fail(volume, -ENOMEM, "out of memory");
-    rc = volume->shared ? 0 : host_lock(volume, VMFS_SUPERBLOCK_OFFSET, true, true);
+    host_locks_open(volume);
+    rc = volume->shared ? 0 : host_turn_take(volume);
     if (rc != 0) {
         free(slots);
-        return vmfs_fail(volume, rc, "cannot take the host lock: %s", strerror(-rc));
+        return rc;
     }
     rc = read_slots(volume, slots);
     if (rc == 0)
@@ -348,7 +331,7 @@ int slot_acquire(struct vmfs_volume *volume, unsigned flags)
     if (rc == 0)
         rc = slot_claim(volume, slots);
     if (!volume->shared)
-        host_lock(volume, VMFS_SUPERBLOCK_OFFSET, false, false);
+        host_turn_end(volume);
     free(slots);
     return rc;
 }
@@ -440,6 +423,6 @@ void slot_release(struct vmfs_volume *volume)
     if (!volume->fenced && slot_read(volume, volume->slot_address, &slot) == 0 &&
         slot.generation == volume->slot_generation && slot_clear(volume, &slot) == 0)
         vmfs_flush(volume);
-    host_lock(volume, volume->slot_address, false, false);
+    host_slot_drop(volume, volume->slot_address);
     volume->slot_address = 0;
 }

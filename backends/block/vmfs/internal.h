@@ -131,6 +131,8 @@ struct vmfs_volume {
     struct vmfs_uuid host;
     uint64_t slot_address; /* 0: none */
     uint64_t slot_generation;
+    uint64_t slot_key;     /* place of our lock in the file of the host's locks; 0: none */
+    int host_locks;        /* that file; -1: only the device's own locks */
     uint64_t last_beat_us; /* when the last beat that succeeded was begun */
     bool shared;           /* locks and slots change by COMPARE AND WRITE only */
     uint64_t lease_us, retire_us;
@@ -207,6 +209,21 @@ void remember_free(struct vmfs_volume *volume);
 /* Enters a metadata change: beats the heart, takes the host's lock. Nests. */
 int vmfs_begin(struct vmfs_volume *volume);
 void vmfs_end(struct vmfs_volume *volume);
+
+/* ---- host_lock.c: between the processes of this host ---- */
+/* Opens the file of the host's locks, where there is one to be had; before any of the others. */
+void host_locks_open(struct vmfs_volume *volume);
+void host_locks_close(struct vmfs_volume *volume);
+/* Waits for the turn to change the volume's metadata. */
+int host_turn_take(struct vmfs_volume *volume);
+void host_turn_end(struct vmfs_volume *volume);
+/* Takes the lock that says that the slot at `address` has a process; -EAGAIN when it has one. */
+int host_slot_hold(struct vmfs_volume *volume, uint64_t address);
+/* Gives a slot held, before it is written as ours, a key and locks that. */
+int host_slot_mark(struct vmfs_volume *volume, struct vmfs_slot *slot);
+void host_slot_drop(struct vmfs_volume *volume, uint64_t address);
+/* Whether another process of this host is there behind a slot of this host. */
+bool host_slot_is_held(struct vmfs_volume *volume, const struct vmfs_slot *slot);
 
 /* ---- heartbeat.c, lock.c ---- */
 int slot_acquire(struct vmfs_volume *volume, unsigned flags);

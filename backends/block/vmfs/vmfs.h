@@ -4,7 +4,7 @@
  *
  * A volume belongs to one process at a time per handle. Many processes of one host may open the
  * same volume: each takes a heartbeat slot of its own, metadata changes are serialised by a host
- * lock on the device plus VMFS's on-disk lock records, and a file opened for writing is locked on
+ * lock plus VMFS's on-disk lock records, and a file opened for writing is locked on
  * disk against every other opener.
  *
  * Every write is ordered so that a crash leaves either the old or the new state, or blocks marked
@@ -96,6 +96,11 @@ struct vmfs_host {
     unsigned lease_ms;  /* silence after which a host is dead; 0: VMFS's 16000. All must agree. */
     uint8_t uuid[16];   /* zeros: this machine's */
     unsigned retire_ms; /* no write is sent in the last so many of a lease; 0: an eighth of it */
+    /*
+     * The file of this host's locks, made if it is not there; NULL: /run/corbel-vmfs.lock. All
+     * processes that may use one disk by several device nodes must name the same one.
+     */
+    const char *locks;
     /*
      * Called after each beat that reached a shared volume, with the time (CLOCK_BOOTTIME, us) after
      * which this opener must not touch it. A timer that kills the process then makes sure that one

@@ -37,6 +37,7 @@ static void volume_free(struct vmfs_volume *volume)
 {
     resource_free_all(volume);
     remember_free(volume);
+    host_locks_close(volume);
     free(volume->segments);
     free(volume);
 }
@@ -138,6 +139,7 @@ int vmfs_open_as(struct bdev *const *devices, unsigned count, unsigned flags,
         snprintf(error, VMFS_ERROR_MAX, "out of memory");
         return -ENOMEM;
     }
+    volume->host_locks = -1;
     volume->writable = (flags & VMFS_OPEN_WRITE) != 0;
     volume->fill_foreign = (flags & VMFS_OPEN_FILL_FOREIGN) != 0;
     host_set(volume, host);
@@ -181,8 +183,6 @@ int vmfs_heartbeat(struct vmfs_volume *volume)
 
 int vmfs_begin(struct vmfs_volume *volume)
 {
-    uint64_t length = BDEV_SECTOR, offset;
-    struct bdev *dev;
     int rc;
 
     if (!volume->writable)
@@ -192,31 +192,18 @@ int vmfs_begin(struct vmfs_volume *volume)
         return 0;
     }
     rc = slot_beat(volume);
-    if (rc == 0 && volume->shared) {
-        /* The locks on disk keep out processes of this host as well as other hosts. */
-        volume->transaction_depth = 1;
-        return 0;
-    }
+    /* The locks on disk keep out processes of this host as well as other hosts. */
+    if (rc == 0 && !volume->shared)
+        rc = host_turn_take(volume);
     if (rc == 0)
-        rc = lvm_map(volume, VMFS_SUPERBLOCK_OFFSET, &length, &dev, &offset);
-    if (rc != 0)
-        return rc;
-    rc = bdev_lock(dev, offset, length, true);
-    if (rc != 0)
-        return vmfs_fail(volume, rc, "cannot take the host lock: %s", strerror(-rc));
-    volume->transaction_depth = 1;
-    return 0;
+        volume->transaction_depth = 1;
+    return rc;
 }
 
 void vmfs_end(struct vmfs_volume *volume)
 {
-    uint64_t length = BDEV_SECTOR, offset;
-    struct bdev *dev;
-
-    if (--volume->transaction_depth > 0 || volume->shared)
-        return;
-    if (lvm_map(volume, VMFS_SUPERBLOCK_OFFSET, &length, &dev, &offset) == 0)
-        bdev_unlock(dev, offset, length);
+    if (--volume->transaction_depth == 0 && !volume->shared)
+        host_turn_end(volume);
 }
 
 int vmfs_probe(struct bdev *dev, struct vmfs_probe *out)

@@ -6,6 +6,7 @@ $(eval $(call unit_test,vmfs_size,tests/unit/block/test_vmfs_size.c $(BLOCK_TEST
 $(eval $(call unit_test,vmfs,tests/unit/block/test_vmfs.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_errors,tests/unit/block/test_vmfs_errors.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_races,tests/unit/block/test_vmfs_races.c $(BLOCK_TEST_VMFS),))
+$(eval $(call unit_test,vmfs_nodes,tests/unit/block/test_vmfs_nodes.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_remember,tests/unit/block/test_remember.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,bdev,tests/unit/block/test_bdev.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmdk,tests/unit/block/test_vmdk.c $(BDISK_SRC),$(BDISK_LIBS)))
