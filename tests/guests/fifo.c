@@ -4,10 +4,13 @@
  * that come before their word, more ports than the 2-level ABI has, and the way back.
  */
 #include "lib/report.h"
+#include "runtime/clock.h"
 #include "runtime/event.h"
 #include "runtime/hypercall.h"
 #include "runtime/paging.h"
 #include "runtime/start.h"
+
+#include <xen/sched.h>
 
 #define WORDS   1024u
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
@@ -147,6 +150,39 @@ BEHAVIOUR(many, "more ports than the 2-level ABI has, and an event on the last")
     REQUIRE(port, 5000);
     EXPECT(event_send(port), 0);
     EXPECT(take(), port);
+}
+
+BEHAVIOUR(linked, "ports that were closed and stay in a queue are passed over, up to a limit")
+{
+    long port;
+
+    for (uint32_t p = 4001; p <= 5000; p++)
+        EXPECT(event_close(p), 0);
+    for (uint32_t p = 4001; p < 4100; p++)
+        *word(p) |= LINKED;
+    port = event_bind_ipi(0);
+    EXPECT(port, 4100);
+    for (uint32_t p = 4001; p < 4100; p++)
+        *word(p) &= ~LINKED;
+    EXPECT(event_close(port), 0);
+}
+
+BEHAVIOUR(beyond, "after a reset a port of the FIFO ABI alone is never pending")
+{
+    static evtchn_port_t port[1] = {4999};
+    struct sched_poll poll = {.nr_ports = 1, .timeout = clock_now() + 20000000};
+    struct evtchn_reset op = {.dom = DOMID_SELF};
+    uint64_t end = poll.timeout;
+
+    EXPECT(event_op(EVTCHNOP_reset, &op), 0);
+    /* The masks follow the pending bits in memory. */
+    event_mask(port[0] - EVTCHN_2L_NR_CHANNELS);
+    set_xen_guest_handle(poll.ports, port);
+    event_disable();
+    long answer = hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, arg(&poll));
+
+    report_answer("answer", answer);
+    EXPECT_TRUE(answer != 0 || clock_now() >= end);
 }
 
 BEHAVIOUR(reset, "a reset closes every port and goes back to the 2-level ABI")

@@ -60,6 +60,11 @@ INSTRUCTION(do_fnop, "fnop")
 INSTRUCTION(do_xgetbv, "xgetbv")
 INSTRUCTION(do_xsetbv, "xsetbv")
 
+static void do_outs(void *data)
+{
+    asm volatile("outsb" : "+S"(data) : "d"(0x80) : "memory");
+}
+
 /* Runs one instruction in the kernel; answers its trap's vector, or -1 when it worked. */
 static long run(void (*instruction)(void *), struct registers *r)
 {
@@ -298,6 +303,53 @@ BEHAVIOUR(port_bitmap, "a bitmap given by set_iobitmap opens single ports to use
     EXPECT(hypercall2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iobitmap, arg(&op)), -XEN_EINVAL);
     op.nr_ports = 0;
     EXPECT(hypercall2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iobitmap, arg(&op)), 0);
+}
+
+BEHAVIOUR(port_bitmap_hidden, "the bitmap holds for user space whose tables do not have it")
+{
+    uint64_t *root = page_alloc(), *page = page_alloc(), *table[4] = {page};
+    struct trap_frame start = {.cs = FLAT_USER_CS, .ss = FLAT_USER_SS, .rflags = 0x202};
+    struct physdev_set_iobitmap op = {.nr_ports = 1024};
+    struct trap_record record;
+
+    set_xen_guest_handle(op.bitmap, (unsigned char *)page_alloc()); /* zeros: all are open */
+    EXPECT(hypercall2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iobitmap, arg(&op)), 0);
+    /* One page at 4 GiB, holding `in $0x71, %al; syscall; ud2`. */
+    page[0] = 0x0b0f050f71e4;
+    for (int level = 1; level < 4; level++) {
+        table[level] = page_alloc();
+        table[level][level == 3 ? 4 : 0] = pte_make(page_mfn(table[level - 1]), PROT_TABLE);
+        REQUIRE(page_protect(table[level], PROT_RO), 0);
+    }
+    root[0] = pte_make(page_mfn(table[3]), PROT_TABLE);
+    REQUIRE(page_protect(root, PROT_RO), 0);
+    REQUIRE(mmuext(MMUEXT_NEW_USER_BASEPTR, page_mfn(root)), 0);
+    start.rip = 0x100000000;
+    start.rsp = 0x100001000;
+    trap_run_frame(&start, 0, &record);
+    EXPECT(record.frame.vector, VECTOR_SYSCALL);
+    EXPECT(record.frame.rip, 0x100000004);
+    op.nr_ports = 0;
+    EXPECT(hypercall2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iobitmap, arg(&op)), 0);
+    EXPECT(mmuext(MMUEXT_NEW_USER_BASEPTR, page_mfn(paging_root())), 0);
+    EXPECT(page_protect(root, PROT_RW), 0);
+}
+
+BEHAVIOUR(port_strings, "a string that cannot be read gives a page fault, or #GP where none can be")
+{
+    struct physdev_set_iopl iopl = {.iopl = 1};
+    struct trap_record record;
+
+    EXPECT(hypercall2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, arg(&iopl)), 0);
+    trap_probe(do_outs, (void *)0x123456000, &record);
+    EXPECT(record.frame.vector, VECTOR_PF);
+    EXPECT(record.cr2, 0x123456000);
+    trap_probe(do_outs, (void *)0xffff830000001000, &record);
+    EXPECT(record.frame.vector, VECTOR_GP);
+    trap_probe(do_outs, (void *)0x8000000000000000, &record);
+    EXPECT(record.frame.vector, VECTOR_GP);
+    iopl.iopl = 0;
+    EXPECT(hypercall2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, arg(&iopl)), 0);
 }
 
 BEHAVIOUR(control_registers,

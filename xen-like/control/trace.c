@@ -16,6 +16,7 @@
 struct trace_buffer {
     struct t_buf *shared; /* the header; records follow */
     uint32_t bytes;       /* of records */
+    uint32_t prod;        /* the shared one follows it: what dom0 writes there is not read */
     uint32_t lost;
     uint64_t first_lost; /* TSC */
 };
@@ -43,21 +44,22 @@ static uint32_t record_bytes(unsigned int n_words, bool has_time)
 /* Bytes that are free; 0 when the tool's offset makes no sense. */
 static uint32_t room_of(const struct trace_buffer *b)
 {
-    uint32_t prod = b->shared->prod, cons = READ_ONCE(b->shared->cons);
+    uint32_t prod = b->prod, cons = READ_ONCE(b->shared->cons);
     uint32_t used = prod >= cons ? prod - cons : prod + 2 * b->bytes - cons;
+    bool makes_sense = cons < 2 * b->bytes && cons % sizeof(uint32_t) == 0;
 
-    return cons < 2 * b->bytes && used <= b->bytes ? b->bytes - used : 0;
+    return makes_sense && used <= b->bytes ? b->bytes - used : 0;
 }
 
 static uint32_t to_the_end(const struct trace_buffer *b)
 {
-    return b->bytes - b->shared->prod % b->bytes;
+    return b->bytes - b->prod % b->bytes;
 }
 
 static void put(struct trace_buffer *b, uint32_t event, bool has_time, unsigned int n,
                 const uint32_t *words)
 {
-    uint32_t prod = b->shared->prod;
+    uint32_t prod = b->prod;
     uint32_t *at = (uint32_t *)((char *)(b->shared + 1) + prod % b->bytes);
     uint64_t now = cpu_rdtsc();
 
@@ -69,8 +71,8 @@ static void put(struct trace_buffer *b, uint32_t event, bool has_time, unsigned 
     for (unsigned int i = 0; i < n; i++)
         at[i] = words ? words[i] : 0;
     prod += record_bytes(n, has_time);
-    __atomic_store_n(&b->shared->prod, prod >= 2 * b->bytes ? prod - 2 * b->bytes : prod,
-                     __ATOMIC_RELEASE);
+    b->prod = prod >= 2 * b->bytes ? prod - 2 * b->bytes : prod;
+    __atomic_store_n(&b->shared->prod, b->prod, __ATOMIC_RELEASE);
 }
 
 /* Puts a record with the time, after a filler if it would cross the end; false without room. */

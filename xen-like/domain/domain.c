@@ -125,10 +125,12 @@ void domain_put(struct domain *d)
 
 static struct domain *domain_alloc(domid_t id)
 {
+    static uint64_t last_serial;
     struct domain *d = mm_alloc_pages(domain_order());
     if (!d)
         return NULL;
     d->id = id;
+    d->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
     d->refcount = 1;
     spin_lock_init(&d->lock, RANK_DOMAIN);
     spin_lock_init(&d->page_lock, RANK_PAGE);

@@ -232,16 +232,36 @@ int evtchn_close_all(struct domain *d)
     return 0;
 }
 
+/* Whether a port from `first` on, the first of a bucket, is taken. Caller holds the table's lock.
+ */
+static bool is_taken_from(const struct evtchn_table *t, evtchn_port_t first)
+{
+    for (unsigned int i = first / EVTCHN_PER_BUCKET; i < t->n_ports / EVTCHN_PER_BUCKET; i++)
+        if (t->n_taken[i])
+            return true;
+    return false;
+}
+
 int evtchn_reset(struct domain *d)
 {
+    struct evtchn_table *t = d->events;
+    struct evtchn_fifo *fifo = NULL;
     int rc;
 
     /* Another's ports are only pulled away while it cannot run. */
     if (d != current->domain && !d->controller_pauses)
         return -EINVAL;
     rc = evtchn_close_all(d);
-    if (rc == 0)
-        evtchn_fifo_destroy(d);
+    if (rc)
+        return rc;
+    /* The table's lock: what is bound from here on is of the 2-level ABI. */
+    spin_lock(&t->lock);
+    if (is_taken_from(t, EVTCHN_2L_NR_CHANNELS))
+        rc = -ERESTART_HYPERCALL; /* another vCPU bound it meanwhile: once more */
+    else
+        fifo = evtchn_fifo_detach(d);
+    spin_unlock(&t->lock);
+    evtchn_fifo_free(d, fifo);
     return rc;
 }
 

@@ -302,7 +302,7 @@ int evtchn_set_priority(struct domain *d, evtchn_port_t port, unsigned int prior
     return 0;
 }
 
-void evtchn_fifo_destroy(struct domain *d)
+struct evtchn_fifo *evtchn_fifo_detach(struct domain *d)
 {
     struct evtchn_table *t = d->events;
     struct evtchn_fifo *f;
@@ -311,6 +311,11 @@ void evtchn_fifo_destroy(struct domain *d)
     f = t->fifo;
     WRITE_ONCE(t->fifo, NULL);
     spin_unlock(&t->queue_lock);
+    return f;
+}
+
+void evtchn_fifo_free(const struct domain *d, struct evtchn_fifo *f)
+{
     if (!f)
         return;
     for (unsigned int i = 0; i < f->n_pages; i++)

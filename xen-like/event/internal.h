@@ -122,9 +122,12 @@ static inline const struct evtchn_abi *evtchn_abi_of(const struct domain *d)
     return READ_ONCE(d->events->fifo) ? &evtchn_fifo : &evtchn_two_level;
 }
 
-/* Gives the frames of the FIFO ABI back: the domain is on the 2-level one again. No port is bound.
+/*
+ * Back to the 2-level ABI: what the FIFO one had, or NULL, to be freed when no lock is held, which
+ * gives its frames back. Caller holds the table's lock, or nobody binds ports any more.
  */
-void evtchn_fifo_destroy(struct domain *d);
+struct evtchn_fifo *evtchn_fifo_detach(struct domain *d);
+void evtchn_fifo_free(const struct domain *d, struct evtchn_fifo *f);
 /* Whether a closed port is still linked into a queue of its domain. */
 bool evtchn_fifo_is_linked(const struct domain *d, evtchn_port_t port);
 

@@ -66,19 +66,30 @@ int evtchn_set_limit(struct domain *d, unsigned int max_port)
     return 0;
 }
 
-/* The lowest port from `p` on that can be taken; n_ports when the table has none. */
+/* Free ports that a guest may leave linked into its queues before it gets no more. */
+#define LINKED_MAX 1024
+
+/*
+ * The lowest port from `p` on that can be taken; n_ports when the table has none; the first beyond
+ * the domain's limit when there are too many that the guest left linked.
+ */
 static unsigned int find_free(const struct domain *d, unsigned int p)
 {
     const struct evtchn_table *t = d->events;
+    unsigned int n_linked = 0;
 
     while (p < t->n_ports) {
-        if (t->n_taken[p / EVTCHN_PER_BUCKET] == EVTCHN_PER_BUCKET)
+        if (t->n_taken[p / EVTCHN_PER_BUCKET] == EVTCHN_PER_BUCKET) {
             p = (p / EVTCHN_PER_BUCKET + 1) * EVTCHN_PER_BUCKET;
-        else if (evtchn_lookup(t, p)->state == EVTCHN_FREE &&
-                 !(t->fifo && evtchn_fifo_is_linked(d, p)))
-            break;
-        else
-            p++;
+            continue;
+        }
+        if (evtchn_lookup(t, p)->state == EVTCHN_FREE) {
+            if (!t->fifo || !evtchn_fifo_is_linked(d, p))
+                break;
+            if (++n_linked == LINKED_MAX)
+                return t->max_port + 1;
+        }
+        p++;
     }
     return p;
 }
@@ -158,7 +169,7 @@ static int event_teardown(struct domain *d)
     int rc = d->events && d->events->n_ports ? evtchn_close_all(d) : 0;
 
     if (rc == 0 && d->events)
-        evtchn_fifo_destroy(d);
+        evtchn_fifo_free(d, evtchn_fifo_detach(d));
     if (rc == 0)
         evtchn_forget_handler(d);
     return rc;

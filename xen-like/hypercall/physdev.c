@@ -99,7 +99,7 @@ static int op_set_iobitmap(union physdev_arg *arg)
 
 static int op_apic_read(union physdev_arg *arg)
 {
-    return ioapic_read_register(arg->apic.apic_physbase, arg->apic.reg, &arg->apic.value);
+    return pirq_read_ioapic(arg->apic.apic_physbase, arg->apic.reg, &arg->apic.value);
 }
 
 /*

@@ -85,6 +85,7 @@ struct domain_watchdogs {
 
 struct domain {
     domid_t id;
+    uint64_t serial; /* of all domains there ever were, from 1: ids and memory are used again */
     bool is_control; /* dom0: may call control and hardware operations */
     bool is_dying;
     bool has_run; /* was unpaused once: what its kernel may have looked at is fixed */

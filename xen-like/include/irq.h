@@ -46,6 +46,8 @@ bool pirq_is_shared(struct domain *d, unsigned int pirq);
 /* Trigger and polarity of a line. -EEXIST when that was said before, or it is in use; -EINVAL: no
  * such line. */
 int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low);
+/* ioapic_read_register() under the interrupt lock. */
+int pirq_read_ioapic(paddr_t base, uint32_t reg, uint32_t *value);
 /* A page of the guest's in which bit `pirq` says whether it owes PHYSDEVOP_eoi. -EINVAL, -EBUSY
  * (has one). */
 int pirq_register_eoi_map(struct domain *d, gfn_t gfn, bool auto_unmask);

@@ -111,6 +111,16 @@ static void test_edge_line(void **state)
     assert_int_equal(pirq_unmap(dom, 5), -EINVAL);
 }
 
+static void test_io_apic_is_read_locked(void **state)
+{
+    uint32_t value = 0;
+
+    (void)state;
+    assert_int_equal(pirq_read_ioapic(0xfec00000, 1, &value), 0);
+    assert_int_equal(value, 1);
+    assert_int_equal(pirq_read_ioapic(0, 1, &value), -EINVAL);
+}
+
 static void test_level_line_waits_for_eoi(void **state)
 {
     (void)state;
@@ -334,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_vectors),
         TEST(test_edge_line),
+        TEST(test_io_apic_is_read_locked),
         TEST(test_level_line_waits_for_eoi),
         TEST(test_shared_line_waits_for_all),
         TEST(test_msi),

@@ -3,6 +3,7 @@
  * Physical IRQs of domains: the numbers by which a domain knows interrupt sources. GSIs keep their
  * number in the control domain; messages get the highest free ones, as Linux and Xen have it.
  */
+#include "arch/apic.h"
 #include "arch/pci.h"
 #include "console.h"
 #include "event.h"
@@ -338,6 +339,15 @@ int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low)
         desc->is_low = active_low;
         desc->is_configured = true;
     }
+    spin_unlock(&irq_lock);
+    return rc;
+}
+
+int pirq_read_ioapic(paddr_t base, uint32_t reg, uint32_t *value)
+{
+    spin_lock(&irq_lock);
+    int rc = ioapic_read_register(base, reg, value);
+
     spin_unlock(&irq_lock);
     return rc;
 }

@@ -152,14 +152,14 @@ bool protect_smap_misfired(uint64_t va, uint32_t error)
 void protect_switch(const struct vcpu *prev, const struct vcpu *next)
 {
     /* The idle vCPU has no memory of its own: the last guest's traces wait for the next one. */
-    static const struct domain *last[CPU_MAX];
-    const struct domain **mine = &last[cpu_number()];
+    static uint64_t last[CPU_MAX]; /* by serial number */
+    uint64_t *mine = &last[cpu_number()];
 
     (void)prev;
     xpti_forget();
-    if (next->is_idle || *mine == next->domain)
+    if (next->is_idle || *mine == next->domain->serial)
         return;
-    *mine = next->domain;
+    *mine = next->domain->serial;
     if (spec.ibpb)
         cpu_wrmsr(MSR_PRED_CMD, 1);
     if (spec.l1d_flush)

@@ -44,7 +44,8 @@ void ioapic_set_destination(unsigned int gsi, uint32_t apic_id);
 void ioapic_set_mask(unsigned int gsi, bool masked);
 /*
  * Register `reg` of the I/O APIC at `base`, for a control domain that looks (PHYSDEVOP_apic_read).
- * -EINVAL when there is none or the register does not exist.
+ * -EINVAL when there is none or the register does not exist. Caller holds the interrupt lock: a
+ * register is read in two steps.
  */
 int ioapic_read_register(paddr_t base, uint32_t reg, uint32_t *value);
 /* The GSI whose redirection entry is register `reg` of the I/O APIC at `base`; -EINVAL when it is

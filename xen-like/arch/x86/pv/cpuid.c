@@ -27,9 +27,9 @@
 /* Leaf 7: FSGSBASE SMEP INVPCID PQM MPX PQE SMAP PT */
 #define L7B_HIDE                                                                                   \
     (BIT(0) | BIT(1) | BIT(7) | BIT(10) | BIT(12) | BIT(14) | BIT(15) | BIT(20) | BIT(25))
-/* PKU OSPKE UMIP WAITPKG SHSTK LA57 TME ENQCMD PKS */
+/* PKU OSPKE UMIP WAITPKG SHSTK TME LA57 RDPID ENQCMD PKS */
 #define L7C_HIDE                                                                                   \
-    (BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(7) | BIT(13) | BIT(16) | BIT(29) | BIT(31))
+    (BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(7) | BIT(13) | BIT(16) | BIT(22) | BIT(29) | BIT(31))
 /* 0x80000001 ecx: SVM ExtApic OSVW IBS SKINIT WDT LWP NodeId TopoExt PerfCtr; edx: PSE MTRR PGE
  * PSE36 1GB RDTSCP */
 #define E1C_HIDE                                                                                   \

@@ -31,8 +31,21 @@ bool port_insn_decode(const uint8_t *op, const struct regs *r, struct port_insn 
     return true;
 }
 
+/* Reads the I/O bitmap, which is in the kernel's memory: user space's tables may not have it. */
+static int read_bitmap(struct vcpu *v, void *bits, unsigned int offset, unsigned int len)
+{
+    bool from_user = !(v->arch.flags & VCPU_KERNEL_MODE);
+
+    if (from_user)
+        pv_toggle_mode(v);
+    int rc = guest_read(bits, v->arch.iobmp + offset, len);
+    if (from_user)
+        pv_toggle_mode(v);
+    return rc;
+}
+
 /* The guest's own word: its IOPL, or its I/O bitmap for user space. */
-static bool guest_allows(const struct vcpu *v, const struct port_insn *p)
+static bool guest_allows(struct vcpu *v, const struct port_insn *p)
 {
     unsigned int ring = v->arch.flags & VCPU_KERNEL_MODE ? 1 : 3;
     uint8_t bits[2];
@@ -40,8 +53,7 @@ static bool guest_allows(const struct vcpu *v, const struct port_insn *p)
     if (v->arch.iopl >= ring)
         return true;
     if (!v->arch.iobmp || p->port + p->size > v->arch.iobmp_ports ||
-        guest_read(bits, v->arch.iobmp + p->port / 8,
-                   (p->port + p->size - 1) / 8 - p->port / 8 + 1))
+        read_bitmap(v, bits, p->port / 8, (p->port + p->size - 1) / 8 - p->port / 8 + 1))
         return false;
     for (unsigned int i = 0; i < p->size; i++) {
         unsigned int bit = p->port % 8 + i;
@@ -93,6 +105,13 @@ static void port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_
         raw_out(port, size, val);
 }
 
+/* Where an access that fails is a page fault, which leaves its address in cr2; elsewhere it is #GP.
+ */
+static bool may_fault(uint64_t va, unsigned int size)
+{
+    return guest_range_ok(va, size) && pv_canonical(va) && pv_canonical(va + size - 1);
+}
+
 static bool string_op(struct vcpu *v, struct regs *r, const struct port_insn *p)
 {
     uint64_t *ptr = p->is_out ? &r->rsi : &r->rdi;
@@ -101,6 +120,8 @@ static bool string_op(struct vcpu *v, struct regs *r, const struct port_insn *p)
 
     while ((!p->repeat || r->rcx) && burst-- > 0) {
         uint32_t val = 0;
+        if (!may_fault(*ptr, p->size))
+            return false;
         if (p->is_out) {
             if (guest_read(&val, *ptr, p->size)) {
                 pv_inject_page_fault(r, cpu_read_cr2(), 0);
