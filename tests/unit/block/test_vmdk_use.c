@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * VMDK: what the users of a disk may do to it and to each other: parts that are not theirs to
- * write, one writer of one device, snapshots of what is in use, renaming, and what a repair may
- * take for granted.
+ * write, one writer of one device, snapshots of what is in use, renaming.
  */
 #include "block/disk.h"
 #include "block/engine.h"
-#include "block/vmdk/kdmv.h"
 #include "block/vmdk/rdm.h"
-#include "block/vmdk/sesparse.h"
 #include "block/vmdk/vmdk.h"
+#include "disk_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,84 +24,15 @@
 
 #define MIB (1u << 20)
 
-static char directory[] = "/tmp/corbel-vmdk-use-XXXXXX", start[256];
-static struct store *store;
-static char error[DISK_ERROR_MAX];
-static uint8_t buffer[65536];
-
-/* Every test works in an empty folder. */
-static int enter(void **state)
-{
-    (void)state;
-    strcpy(directory + sizeof(directory) - 7, "XXXXXX");
-    return mkdtemp(directory) != NULL && getcwd(start, sizeof(start)) != NULL &&
-                   chdir(directory) == 0
-               ? store_open_host(&store, error)
-               : -1;
-}
-
-static int leave(void **state)
-{
-    char command[100];
-
-    (void)state;
-    store_close(store);
-    unsetenv("CORBEL_RDM");
-    snprintf(command, sizeof(command), "rm -r %s", directory);
-    return chdir(start) != 0 || system(command) != 0;
-}
-
-static void put(const char *name, const void *bytes, size_t length)
-{
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, bytes, length), length);
-    close(fd);
-}
-
 static void put_text(const char *name, const char *text)
 {
-    put(name, text, strlen(text));
-}
-
-static void patch(const char *name, uint64_t at, const void *bytes, size_t length)
-{
-    int fd = open(name, O_WRONLY);
-
-    assert_int_equal(pwrite(fd, bytes, length, (off_t)at), length);
-    close(fd);
-}
-
-static void peek(const char *name, uint64_t at, void *bytes, size_t length)
-{
-    int fd = open(name, O_RDONLY);
-
-    assert_int_equal(pread(fd, bytes, length, (off_t)at), length);
-    close(fd);
-}
-
-static void make(const char *path, enum vmdk_kind kind, uint64_t size, const char *parent)
-{
-    struct vmdk_create how = {.kind = kind, .size = size, .parent = parent};
-
-    if (vmdk_create(store, path, &how, error) != 0)
-        fail_msg("%s", error);
-}
-
-static struct disk *attach(const char *path, bool read_only)
-{
-    struct disk *disk;
-
-    if (vmdk_open_in(store, path, read_only, &disk, error) != 0)
-        fail_msg("%s", error);
-    return disk;
+    folder_put(name, text, strlen(text));
 }
 
 static int try_attach(const char *path, bool read_only)
 {
     struct disk *disk;
-    int rc = vmdk_open_in(store, path, read_only, &disk, error);
+    int rc = vmdk_open_in(folder.store, path, read_only, &disk, folder.error);
 
     if (rc == 0)
         disk_close(disk);
@@ -114,7 +43,7 @@ static uint32_t cid_of(const char *path)
 {
     struct vmdk_info info;
 
-    assert_int_equal(vmdk_get_info(store, path, &info, error), 0);
+    assert_int_equal(vmdk_get_info(folder.store, path, &info, folder.error), 0);
     return info.cid;
 }
 
@@ -128,9 +57,9 @@ static bool exists(const char *path)
 /* A clone of its own megabyte before the one that it shares with others. */
 static void make_clone(void)
 {
-    memset(buffer, 0x47, sizeof(buffer));
-    put("gold-flat.vmdk", buffer, sizeof(buffer));
-    put("clone-flat.vmdk", buffer, sizeof(buffer));
+    memset(folder.buffer, 0x47, sizeof(folder.buffer));
+    folder_put("gold-flat.vmdk", folder.buffer, sizeof(folder.buffer));
+    folder_put("clone-flat.vmdk", folder.buffer, sizeof(folder.buffer));
     put_text("clone.vmdk", "version=1\nCID=12345678\nparentCID=ffffffff\n"
                            "createType=\"twoGbMaxExtentFlat\"\nRW 128 FLAT \"clone-flat.vmdk\" 0\n"
                            "RDONLY 128 FLAT \"gold-flat.vmdk\" 0\n");
@@ -144,8 +73,12 @@ static void note(struct engine_io *io, int rc)
 static int engine_run(struct engine *engine, enum engine_op op, uint64_t offset)
 {
     int rc = 1;
-    struct engine_io io = {
-        .op = op, .offset = offset, .length = 4096, .buffer = buffer, .done = note, .context = &rc};
+    struct engine_io io = {.op = op,
+                           .offset = offset,
+                           .length = 4096,
+                           .buffer = folder.buffer,
+                           .done = note,
+                           .context = &rc};
 
     assert_int_equal(engine_submit(engine, &io), 0);
     engine_kick(engine);
@@ -163,16 +96,16 @@ static void test_read_only_part(void **state)
 
     (void)state;
     make_clone();
-    disk = attach("clone.vmdk", false);
+    disk = folder_attach("clone.vmdk", false);
     assert_int_equal(engine_open(disk, &engine), 0);
     assert_int_equal(engine_run(engine, ENGINE_READ, 65536), 0);
-    memset(buffer, 0x66, sizeof(buffer));
+    memset(folder.buffer, 0x66, sizeof(folder.buffer));
     assert_int_equal(engine_run(engine, ENGINE_WRITE, 65536), -EROFS);
     assert_int_equal(engine_run(engine, ENGINE_FLUSH, 65536), -EROFS);
-    assert_int_equal(disk_write(disk, 65536, buffer, 512), -EROFS);
+    assert_int_equal(disk_write(disk, 65536, folder.buffer, 512), -EROFS);
     assert_int_equal(disk_map(disk, 65536, 512, DISK_TO_WRITE, &extent, &read_needed), -EROFS);
-    peek("gold-flat.vmdk", 0, buffer, 512);
-    assert_int_equal(buffer[0], 0x47);
+    folder_peek("gold-flat.vmdk", 0, folder.buffer, 512);
+    assert_int_equal(folder.buffer[0], 0x47);
     /* Nothing was written: children of the disk still match it. */
     assert_int_equal(engine_run(engine, ENGINE_READ, 0), 0);
     assert_int_equal(cid_of("clone.vmdk"), 0x12345678);
@@ -180,7 +113,7 @@ static void test_read_only_part(void **state)
     assert_int_not_equal(cid_of("clone.vmdk"), 0x12345678);
     engine_close(engine);
     disk_close(disk);
-    disk = attach("clone.vmdk", true);
+    disk = folder_attach("clone.vmdk", true);
     assert_int_equal(disk_map(disk, 0, 512, DISK_TO_WRITE, &extent, &read_needed), -EROFS);
     disk_close(disk);
 }
@@ -189,11 +122,12 @@ static void test_remove_shared(void **state)
 {
     (void)state;
     make_clone();
-    assert_int_equal(vmdk_rename(store, "clone.vmdk", "other.vmdk", error), 0);
+    assert_int_equal(vmdk_rename(folder.store, "clone.vmdk", "other.vmdk", folder.error), 0);
     assert_true(exists("other-flat.vmdk") && exists("gold-flat.vmdk"));
     mkdir("away", 0700);
-    assert_int_equal(vmdk_rename(store, "other.vmdk", "away/other.vmdk", error), -EINVAL);
-    assert_int_equal(vmdk_remove(store, "other.vmdk", error), 0);
+    assert_int_equal(vmdk_rename(folder.store, "other.vmdk", "away/other.vmdk", folder.error),
+                     -EINVAL);
+    assert_int_equal(vmdk_remove(folder.store, "other.vmdk", folder.error), 0);
     assert_false(exists("other.vmdk") || exists("other-flat.vmdk"));
     assert_true(exists("gold-flat.vmdk"));
 }
@@ -204,16 +138,16 @@ static void test_embedded_without_access(void **state)
     char text[2048], *row;
 
     (void)state;
-    make("d.vmdk", VMDK_KIND_MONOLITHIC_SPARSE, MIB, NULL);
-    peek("d.vmdk", 512, text, sizeof(text));
+    folder_make("d.vmdk", VMDK_KIND_MONOLITHIC_SPARSE, MIB, NULL);
+    folder_peek("d.vmdk", 512, text, sizeof(text));
     row = strstr(text, "RW ");
     assert_non_null(row);
     memmove(row + 6, row, sizeof(text) - (size_t)(row - text) - 6);
     memcpy(row, "NOACCESS", 8);
-    patch("d.vmdk", 512, text, sizeof(text));
+    folder_patch("d.vmdk", 512, text, sizeof(text));
     assert_int_equal(try_attach("d.vmdk", false), -EINVAL);
     assert_int_equal(try_attach("d.vmdk", true), -EINVAL);
-    assert_non_null(strstr(error, "NOACCESS"));
+    assert_non_null(strstr(folder.error, "NOACCESS"));
 }
 
 /* ---- one writer ---- */
@@ -223,16 +157,16 @@ static void test_raw_claim(void **state)
     struct disk *disk, *second;
 
     (void)state;
-    put("raw.img", buffer, sizeof(buffer));
-    assert_int_equal(disk_open_raw("raw.img", false, &disk, error), 0);
-    assert_int_equal(disk_open_raw("raw.img", false, &second, error), -EBUSY);
-    assert_non_null(strstr(error, "in use by another guest or program"));
-    assert_int_equal(disk_open_raw("raw.img", true, &second, error), -EBUSY);
+    folder_put("raw.img", folder.buffer, sizeof(folder.buffer));
+    assert_int_equal(disk_open_raw("raw.img", false, &disk, folder.error), 0);
+    assert_int_equal(disk_open_raw("raw.img", false, &second, folder.error), -EBUSY);
+    assert_non_null(strstr(folder.error, "in use by another guest or program"));
+    assert_int_equal(disk_open_raw("raw.img", true, &second, folder.error), -EBUSY);
     disk_close(disk);
-    assert_int_equal(disk_open_raw("raw.img", true, &disk, error), 0);
-    assert_int_equal(disk_open_raw("raw.img", true, &second, error), 0);
+    assert_int_equal(disk_open_raw("raw.img", true, &disk, folder.error), 0);
+    assert_int_equal(disk_open_raw("raw.img", true, &second, folder.error), 0);
     disk_close(second);
-    assert_int_equal(disk_open_raw("raw.img", false, &second, error), -EBUSY);
+    assert_int_equal(disk_open_raw("raw.img", false, &second, folder.error), -EBUSY);
     disk_close(disk);
 }
 
@@ -244,19 +178,20 @@ static void test_raw_successor(void **state)
     pid_t child;
 
     (void)state;
-    put("raw.img", buffer, sizeof(buffer));
+    folder_put("raw.img", folder.buffer, sizeof(folder.buffer));
     assert_int_equal(pipe(pipes), 0);
     child = fork();
     if (child == 0) {
         alarm(20);
-        if (disk_open_raw("raw.img", false, &disk, error) == 0 && write(pipes[1], "", 1) == 1)
+        if (disk_open_raw("raw.img", false, &disk, folder.error) == 0 &&
+            write(pipes[1], "", 1) == 1)
             pause();
         _exit(1);
     }
     assert_int_equal(read(pipes[0], &status, 1), 1);
-    assert_int_equal(disk_open_wait("raw", "raw.img", false, 60, &disk, error), -EBUSY);
+    assert_int_equal(disk_open_wait("raw", "raw.img", false, 60, &disk, folder.error), -EBUSY);
     kill(child, SIGKILL);
-    assert_int_equal(disk_open_wait("raw", "raw.img", false, 5000, &disk, error), 0);
+    assert_int_equal(disk_open_wait("raw", "raw.img", false, 5000, &disk, folder.error), 0);
     disk_close(disk);
     waitpid(child, &status, 0);
     close(pipes[0]);
@@ -319,9 +254,9 @@ static void add_device(const char *name, const uint8_t *id, uint8_t size)
     snprintf(path, sizeof(path), "mkdir -p rdm/%s/device rdm/%s/holders", name, name);
     assert_true(shell(path));
     snprintf(path, sizeof(path), "rdm/%s/device/vpd_pg83", name);
-    put(path, page, size + 8u);
+    folder_put(path, page, size + 8u);
     snprintf(path, sizeof(path), "rdm/%s/node", name);
-    put(path, buffer, sizeof(buffer));
+    folder_put(path, folder.buffer, sizeof(folder.buffer));
 }
 
 static void test_rdm_claim(void **state)
@@ -333,16 +268,16 @@ static void test_rdm_claim(void **state)
     (void)state;
     setenv("CORBEL_RDM", "rdm", 1);
     add_device("sda", id, sizeof(id));
-    assert_int_equal(vmdk_create(store, "a.vmdk", &how, error), 0);
-    assert_int_equal(vmdk_create(store, "b.vmdk", &how, error), 0);
-    disk = attach("a.vmdk", false);
+    assert_int_equal(vmdk_create(folder.store, "a.vmdk", &how, folder.error), 0);
+    assert_int_equal(vmdk_create(folder.store, "b.vmdk", &how, folder.error), 0);
+    disk = folder_attach("a.vmdk", false);
     assert_int_equal(try_attach("a.vmdk", false), -EBUSY);
     assert_int_equal(try_attach("b.vmdk", true), -EBUSY);
-    assert_non_null(strstr(error, "rdm/sda/node"));
-    assert_non_null(strstr(error, "in use by another guest or program"));
-    assert_int_equal(vmdk_remove(store, "a.vmdk", error), -EBUSY);
+    assert_non_null(strstr(folder.error, "rdm/sda/node"));
+    assert_non_null(strstr(folder.error, "in use by another guest or program"));
+    assert_int_equal(vmdk_remove(folder.store, "a.vmdk", folder.error), -EBUSY);
     disk_close(disk);
-    disk = attach("a.vmdk", true);
+    disk = folder_attach("a.vmdk", true);
     assert_int_equal(try_attach("b.vmdk", true), 0);
     assert_int_equal(try_attach("b.vmdk", false), -EBUSY);
     disk_close(disk);
@@ -359,9 +294,9 @@ static void test_rdm_discard(void **state)
     (void)state;
     setenv("CORBEL_RDM", "rdm", 1);
     add_device("sdt", id, sizeof(id));
-    assert_int_equal(vmdk_create(store, "t.vmdk", &how, error), 0);
+    assert_int_equal(vmdk_create(folder.store, "t.vmdk", &how, folder.error), 0);
     assert_true(shell("echo 'ddb.thinProvisioned = \"1\"' >>t.vmdk"));
-    disk = attach("t.vmdk", false);
+    disk = folder_attach("t.vmdk", false);
     assert_int_not_equal(disk->discard_unit, 0);
     assert_int_equal(disk_discard(disk, 0, disk->size), 0);
     assert_int_equal(disk_close(disk), 0);
@@ -387,7 +322,7 @@ static void test_rdm_identity(void **state)
     (void)state;
     setenv("CORBEL_RDM", "rdm", 1);
     add_device("sda", id, 8);
-    put("rdm/sda/device/vpd_pg80", serial, 8);
+    folder_put("rdm/sda/device/vpd_pg80", serial, 8);
     assert_int_equal(find(id, 8, "", out), 0);
     assert_int_equal(find((const uint8_t *)"S123", 4, "", out), 0);
     /* A longer id is another disk's. */
@@ -418,17 +353,18 @@ static void test_snapshot_in_use(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        make("base.vmdk", kinds[i], MIB, NULL);
-        disk = attach("base.vmdk", false);
-        assert_int_equal(vmdk_snapshot(store, "base.vmdk", "child.vmdk", error), -EBUSY);
+        folder_make("base.vmdk", kinds[i], MIB, NULL);
+        disk = folder_attach("base.vmdk", false);
+        assert_int_equal(vmdk_snapshot(folder.store, "base.vmdk", "child.vmdk", folder.error),
+                         -EBUSY);
         assert_false(exists("child.vmdk"));
         disk_close(disk);
-        disk = attach("base.vmdk", true);
-        assert_int_equal(vmdk_snapshot(store, "base.vmdk", "child.vmdk", error), 0);
+        disk = folder_attach("base.vmdk", true);
+        assert_int_equal(vmdk_snapshot(folder.store, "base.vmdk", "child.vmdk", folder.error), 0);
         disk_close(disk);
         assert_int_equal(try_attach("child.vmdk", false), 0);
-        assert_int_equal(vmdk_remove(store, "child.vmdk", error), 0);
-        assert_int_equal(vmdk_remove(store, "base.vmdk", error), 0);
+        assert_int_equal(vmdk_remove(folder.store, "child.vmdk", folder.error), 0);
+        assert_int_equal(vmdk_remove(folder.store, "base.vmdk", folder.error), 0);
     }
 }
 
@@ -452,29 +388,29 @@ static void test_rename_all_or_nothing(void **state)
 {
     struct vmdk_create latin = {
         .kind = VMDK_KIND_VMFS_THIN, .size = MIB, .encoding = "windows-1252"};
-    struct store_ops ops = *store->ops;
-    const struct store_ops *real = store->ops;
+    struct store_ops ops = *folder.store->ops;
+    const struct store_ops *real = folder.store->ops;
 
     (void)state;
     real_rename = ops.rename;
     ops.rename = rename_some;
     renames_left = 100;
-    assert_int_equal(vmdk_create(store, "l.vmdk", &latin, error), 0);
-    assert_int_not_equal(vmdk_rename(store, "l.vmdk", "\xE6\x97\xA5.vmdk", error), 0);
+    assert_int_equal(vmdk_create(folder.store, "l.vmdk", &latin, folder.error), 0);
+    assert_int_not_equal(vmdk_rename(folder.store, "l.vmdk", "\xE6\x97\xA5.vmdk", folder.error), 0);
     assert_int_equal(try_attach("l.vmdk", false), 0);
-    make("p.vmdk", VMDK_KIND_TWO_GB_SPARSE, 5000ull << 20, NULL);
+    folder_make("p.vmdk", VMDK_KIND_TWO_GB_SPARSE, 5000ull << 20, NULL);
     put_text("q-s002.vmdk", "another's");
-    store->ops = &ops;
-    assert_int_equal(vmdk_rename(store, "p.vmdk", "q.vmdk", error), -EEXIST);
-    store->ops = real;
+    folder.store->ops = &ops;
+    assert_int_equal(vmdk_rename(folder.store, "p.vmdk", "q.vmdk", folder.error), -EEXIST);
+    folder.store->ops = real;
     assert_int_equal(renames_left, 100);
     assert_int_equal(try_attach("p.vmdk", false), 0);
     assert_false(exists("q-s001.vmdk"));
     /* An error that nothing foretold: the descriptor's folder is not there. */
     assert_int_equal(unlink("q-s002.vmdk"), 0);
-    assert_int_equal(vmdk_rename(store, "p.vmdk", "none/q.vmdk", error), -ENOENT);
+    assert_int_equal(vmdk_rename(folder.store, "p.vmdk", "none/q.vmdk", folder.error), -ENOENT);
     assert_int_equal(try_attach("p.vmdk", false), 0);
-    assert_int_equal(vmdk_rename(store, "p.vmdk", "q.vmdk", error), 0);
+    assert_int_equal(vmdk_rename(folder.store, "p.vmdk", "q.vmdk", folder.error), 0);
     assert_int_equal(try_attach("q.vmdk", false), 0);
     assert_false(exists("p-s003.vmdk"));
 }
@@ -482,127 +418,24 @@ static void test_rename_all_or_nothing(void **state)
 /* The store's rename fails: what came before it comes back. */
 static void test_rename_undone(void **state)
 {
-    struct store_ops ops = *store->ops;
-    const struct store_ops *real = store->ops;
+    struct store_ops ops = *folder.store->ops;
+    const struct store_ops *real = folder.store->ops;
 
     (void)state;
-    make("p.vmdk", VMDK_KIND_TWO_GB_SPARSE, 5000ull << 20, NULL);
+    folder_make("p.vmdk", VMDK_KIND_TWO_GB_SPARSE, 5000ull << 20, NULL);
     real_rename = ops.rename;
     ops.rename = rename_some;
     for (unsigned good = 0; good < 4; good++) {
-        store->ops = &ops;
+        folder.store->ops = &ops;
         renames_left = good;
-        assert_int_equal(vmdk_rename(store, "p.vmdk", "q.vmdk", error), -EIO);
-        store->ops = real;
-        assert_non_null(strstr(error, "no luck"));
+        assert_int_equal(vmdk_rename(folder.store, "p.vmdk", "q.vmdk", folder.error), -EIO);
+        folder.store->ops = real;
+        assert_non_null(strstr(folder.error, "no luck"));
         assert_int_equal(try_attach("p.vmdk", false), 0);
     }
 }
 
-/* ---- what a repair may take for granted ---- */
-
-/*
- * A killed writer left a grain in the redundant table alone: guests have read it as absent since. A
- * later writer that leaves in order must not hide that from the checker.
- */
-static void test_unclean_stays(void **state)
-{
-    struct vmdk_check check = {.repair = true};
-    struct kdmv_header header;
-    uint32_t table, none = 0;
-    struct disk *disk;
-
-    (void)state;
-    make("k.vmdk", VMDK_KIND_MONOLITHIC_SPARSE, MIB, NULL);
-    disk = attach("k.vmdk", false);
-    memset(buffer, 0x77, sizeof(buffer));
-    assert_int_equal(disk_write(disk, 0, buffer, sizeof(buffer)), 0);
-    disk_close(disk);
-    peek("k.vmdk", 0, &header, sizeof(header));
-    assert_int_equal(header.unclean, 0);
-    header.unclean = 1;
-    patch("k.vmdk", 0, &header, sizeof(header));
-    peek("k.vmdk", header.directory * 512, &table, sizeof(table));
-    patch("k.vmdk", table * 512ull, &none, sizeof(none));
-    disk = attach("k.vmdk", false);
-    assert_int_equal(disk_write(disk, 512 * 1024, buffer, sizeof(buffer)), 0);
-    disk_close(disk);
-    peek("k.vmdk", 0, &header, sizeof(header));
-    assert_int_equal(header.unclean, 1);
-    assert_int_equal(vmdk_check(store, "k.vmdk", &check, error), 0);
-    assert_int_equal(check.findings, check.repaired);
-    peek("k.vmdk", 0, &header, sizeof(header));
-    assert_int_equal(header.unclean, 0);
-    assert_int_equal(vmdk_check(store, "k.vmdk", &check, error), 0);
-    assert_int_equal(check.findings, 0);
-    disk = attach("k.vmdk", true);
-    assert_int_equal(disk_read(disk, 0, buffer, sizeof(buffer)), 0);
-    assert_int_equal(buffer[0], 0);
-    assert_int_equal(disk_read(disk, 512 * 1024, buffer, sizeof(buffer)), 0);
-    assert_int_equal(buffer[0], 0x77);
-    disk_close(disk);
-}
-
-/* The same for a whole table that the primary directory does not know. */
-static void test_unclean_table(void **state)
-{
-    struct vmdk_check check = {.repair = true};
-    struct kdmv_header header;
-    struct disk *disk;
-    uint32_t none = 0;
-
-    (void)state;
-    make("k.vmdk", VMDK_KIND_MONOLITHIC_SPARSE, MIB, NULL);
-    disk = attach("k.vmdk", false);
-    memset(buffer, 0x77, sizeof(buffer));
-    assert_int_equal(disk_write(disk, 0, buffer, sizeof(buffer)), 0);
-    disk_close(disk);
-    peek("k.vmdk", 0, &header, sizeof(header));
-    header.unclean = 1;
-    patch("k.vmdk", 0, &header, sizeof(header));
-    patch("k.vmdk", header.directory * 512, &none, sizeof(none));
-    for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(vmdk_check(store, "k.vmdk", &check, error), 0);
-        assert_int_equal(check.findings, check.repaired);
-        disk = attach("k.vmdk", true);
-        assert_int_equal(disk_read(disk, 0, buffer, sizeof(buffer)), 0);
-        assert_int_equal(buffer[0], 0);
-        disk_close(disk);
-    }
-    assert_int_equal(check.findings, 0);
-}
-
-/* Grains of a table that cannot be read are not free. */
-static void test_sesparse_keeps_unread(void **state)
-{
-    struct vmdk_check check = {.repair = true};
-    uint64_t entry, broken = UINT64_MAX, before, after;
-    struct se_header header;
-    struct disk *disk;
-
-    (void)state;
-    make("base.vmdk", VMDK_KIND_VMFS_THIN, MIB, NULL);
-    make("s.vmdk", VMDK_KIND_SE_SPARSE, 0, "base.vmdk");
-    disk = attach("s.vmdk", false);
-    memset(buffer, 0x77, sizeof(buffer));
-    assert_int_equal(disk_write(disk, 0, buffer, sizeof(buffer)), 0);
-    disk_close(disk);
-    peek("s-sesparse.vmdk", 0, &header, sizeof(header));
-    peek("s-sesparse.vmdk", se_at(&header.directory), &entry, sizeof(entry));
-    peek("s-sesparse.vmdk", se_at(&header.bitmap), &before, sizeof(before));
-    assert_int_not_equal(before, 0);
-    patch("s-sesparse.vmdk", se_at(&header.directory), &broken, sizeof(broken));
-    assert_int_equal(vmdk_check(store, "s.vmdk", &check, error), 0);
-    assert_true(check.findings > check.repaired);
-    peek("s-sesparse.vmdk", se_at(&header.bitmap), &after, sizeof(after));
-    assert_true(before == after);
-    /* With the table back there is nothing to find. */
-    patch("s-sesparse.vmdk", se_at(&header.directory), &entry, sizeof(entry));
-    assert_int_equal(vmdk_check(store, "s.vmdk", &check, error), 0);
-    assert_int_equal(check.findings, 0);
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_enter, folder_leave)
 
 int main(void)
 {
@@ -619,9 +452,6 @@ int main(void)
         IN_FOLDER(test_snapshot_in_use),
         IN_FOLDER(test_rename_all_or_nothing),
         IN_FOLDER(test_rename_undone),
-        IN_FOLDER(test_unclean_stays),
-        IN_FOLDER(test_unclean_table),
-        IN_FOLDER(test_sesparse_keeps_unread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
