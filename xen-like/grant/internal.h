@@ -53,6 +53,7 @@ struct grant_table {
     struct spinlock handle_lock; /* RANK_GRANT2: the mapping side */
     unsigned int n_handles, max_handles;
     grant_handle_t free_handle;     /* HANDLE_NONE: none */
+    grant_handle_t next_release;    /* where grant_release_mappings goes on */
     struct grant_mapping **handles; /* frames of GRANT_HANDLES_PER_FRAME */
 
     uint64_t *lost; /* GRANT_LOST_SLOTS entries (lost.c); NULL but for the control domain */

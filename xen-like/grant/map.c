@@ -155,10 +155,14 @@ static void unmap_finish(const struct unmapped *u)
 void grant_unmap_batch(struct grant_unmap *ops, unsigned int n)
 {
     struct unmapped unmapped[GRANT_BATCH];
+    unsigned int removed = 0;
 
-    for (unsigned int i = 0; i < n; i++)
+    for (unsigned int i = 0; i < n; i++) {
         ops[i].status = unmap_one(&ops[i], &unmapped[i]);
-    arch_grant_flush_others(); /* once for all of them */
+        removed |= unmapped[i].removed;
+    }
+    if (removed & GNTMAP_host_map)
+        arch_grant_flush(); /* once for all of them */
     for (unsigned int i = 0; i < n; i++)
         unmap_finish(&unmapped[i]);
 }
@@ -166,17 +170,18 @@ void grant_unmap_batch(struct grant_unmap *ops, unsigned int n)
 int grant_release_mappings(struct domain *d)
 {
     struct grant_table *t = d->grants;
-    unsigned int n_released = 0;
     struct grant_mapping m;
 
-    for (grant_handle_t h = 0; t && h < t->n_handles; h++) {
-        if (!grant_handle_claim(t, h, &m))
-            continue;
-        /* Page tables of a dying domain are never used again: no entry to remove, no TLB to flush.
-         */
-        release(m.owner, m.ref, m.flags);
-        grant_handle_return(t, h, 0);
-        if (++n_released % 64 == 0 && hypercall_preempt_check())
+    while (t && t->next_release < t->n_handles) {
+        grant_handle_t h = t->next_release++;
+
+        if (grant_handle_claim(t, h, &m)) {
+            /* Page tables of a dying domain are never used again: no entry to remove, no TLB to
+             * flush. */
+            release(m.owner, m.ref, m.flags);
+            grant_handle_return(t, h, 0);
+        }
+        if (h % 64 == 63 && hypercall_preempt_check())
             return -ERESTART_HYPERCALL;
     }
     return 0;

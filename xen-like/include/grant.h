@@ -79,11 +79,13 @@ int arch_grant_map(uint64_t host_addr, mfn_t mfn, unsigned int flags);
 /*
  * Removes the mapping if it is one made by arch_grant_map that maps `mfn`, writable or not as
  * `flags` say (else GNTST_general_error); `new_addr` != 0: moves the PTE found at that virtual
- * address in its place (unmap_and_replace). This CPU's TLB does not hold the mapping any more then;
- * others' may until arch_grant_flush_others.
+ * address in its place (unmap_and_replace). TLBs may hold the mapping until arch_grant_flush.
  */
 int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned int flags);
-/* Ends what the other CPUs that run the caller's vCPUs have in their TLBs. */
-void arch_grant_flush_others(void);
+/*
+ * Ends what all CPUs that run the caller's vCPUs, this one too, have in their TLBs of mappings
+ * removed. Everything, not the addresses named: one table may stand at several addresses.
+ */
+void arch_grant_flush(void);
 
 #endif

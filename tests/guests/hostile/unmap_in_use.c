@@ -87,6 +87,44 @@ ROLE(granted)
     pte_set(window, pte_make(own, PROT_RW));
 }
 
+/* Its L1 table linked at a second place, where the address that an entry of it has there lies. */
+static volatile uint64_t *second_address(void *first)
+{
+    uint64_t l1 = page_mfn((void *)((uint64_t)pte_find(first, 1) & ~(PAGE_SIZE - 1)));
+
+    for (uint64_t n = 8; n < 400; n++) {
+        char *at = (char *)((VIRT_BASE & ~0x3fffffffUL) + (n << 21));
+        const uint64_t *l2 = pte_find(at, 2);
+
+        if (l2 && !(*l2 & PTE_PRESENT) && pte_update(l2, pte_make(l1, PROT_TABLE), 0) == 0)
+            return (volatile uint64_t *)(at + ((uint64_t)first & 0x1fffff));
+    }
+    return NULL;
+}
+
+/* A grant unmapped by one address is read through another that the TLB knows: ends it. */
+ROLE(second_look)
+{
+    uint64_t *page = page_alloc(), *window = page_alloc();
+    grant_ref_t ref = grant_access(child_id(), page_mfn(page), false);
+    struct gnttab_map_grant_ref map = {
+        .host_addr = arg(window), .flags = GNTMAP_host_map, .ref = ref, .dom = child_id()};
+    volatile uint64_t *other = second_address(window);
+
+    REQUIRE(other != NULL, true);
+    REQUIRE(pte_set(window, 0), 0);
+    REQUIRE(hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, arg(&map), 1), 0);
+    REQUIRE(map.status, GNTST_okay);
+    *(volatile uint64_t *)page = argument;
+    EXPECT(*other, argument);
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = arg(window), .handle = map.handle};
+    REQUIRE(hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, arg(&unmap), 1), 0);
+    REQUIRE(unmap.status, GNTST_okay);
+    mailbox[0] = 1;
+    mailbox[1] = *other;
+    mailbox[0] = 2;
+}
+
 /* Gives a page to dom0 and waits to be ended. */
 ROLE(giver)
 {
@@ -129,6 +167,16 @@ BEHAVIOUR(own, "a guest cannot pull its memory away under itself or the hypervis
     EXPECT(child_run("mapped", 1000, 1, 5000), SHUTDOWN_poweroff);
     EXPECT(child_run("granted", 0, 1, 5000), SHUTDOWN_poweroff);
     EXPECT_TRUE(machine_free_pages() + 64 >= before);
+}
+
+BEHAVIOUR(second_look, "an unmapped grant is gone at every address its table had")
+{
+    static struct child child;
+
+    REQUIRE(child_start(&child, "second_look", 4712, 1), true);
+    EXPECT_TRUE(child_wait(&child, 5000) != CHILD_RUNS);
+    EXPECT(child.mailbox[0], 1);
+    child_destroy(&child);
 }
 
 BEHAVIOUR(destroyed,

@@ -37,6 +37,6 @@ int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned 
     return GNTST_okay;
 }
 
-void arch_grant_flush_others(void)
+void arch_grant_flush(void)
 {
 }

@@ -60,11 +60,7 @@ static bool take_entry(uint64_t addr, uint64_t *entry)
     while (!(*entry & PTE_GRANT) && !entry_exchange(slot, entry, 0))
         ;
     page_put_l1(pt);
-    if (*entry & PTE_GRANT)
-        return false;
-    if (guest_range_ok(addr, 1))
-        tlb_flush_one(addr);
-    return true;
+    return !(*entry & PTE_GRANT);
 }
 
 /* Puts `entry` in the place of one for `want`: its frame, its right to write. */
@@ -78,13 +74,11 @@ static bool replace_entry(uint64_t *slot, uint64_t want, uint64_t entry)
     return false;
 }
 
-/* The entry may be gone already, in which case no TLB may keep it. */
+/* The entry may be gone already. */
 static int unmap_lost(mfn_t mfn, unsigned int flags)
 {
-    if (!grant_take_lost(current->domain, mfn, !(flags & GNTMAP_readonly)))
-        return GNTST_general_error;
-    tlb_flush_all();
-    return GNTST_okay;
+    return grant_take_lost(current->domain, mfn, !(flags & GNTMAP_readonly)) ? GNTST_okay
+                                                                             : GNTST_general_error;
 }
 
 int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned int flags)
@@ -108,18 +102,10 @@ int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned 
     page_put_l1(pt);
     if (!is_right)
         return new_addr ? GNTST_general_error : unmap_lost(mfn, flags);
-    if (flags & GNTMAP_contains_pte)
-        tlb_flush_all();
-    else
-        tlb_flush_one(host_addr);
     return GNTST_okay;
 }
 
-void arch_grant_flush_others(void)
+void arch_grant_flush(void)
 {
-    struct cpumask others = current->domain->dirty_cpus;
-
-    others.word[cpu_number() / 64] &= ~(1ul << cpu_number() % 64);
-    if (!cpumask_empty(&others))
-        tlb_flush_cpus(&others);
+    tlb_flush_cpus(&current->domain->dirty_cpus);
 }
