@@ -11,5 +11,7 @@
 extern unsigned int fake_preempt_in;
 /* Flushes that changes of type asked for. */
 extern unsigned int fake_flushes;
+/* A page is BUSY on another CPU. */
+extern bool fake_waits;
 
 #endif

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "types_fakes.h"
+#include "xen-like/arch/x86/pv/fast.h"
 
 #define FIRST  16 /* frames of the domain: [FIRST, FIRST + N) */
 #define N      24
@@ -372,9 +373,101 @@ static void random_operations_keep_the_books(void **state)
                 fake_flushes > 100);
 }
 
+#define TABLES 16 /* L1 tables below the L2 table FIRST */
+
+/* Those L1 tables stand alone in their lines, at the line's start, where half of them is looked at
+ * first and half of them last. */
+static void fill_upper(void)
+{
+    uint64_t *upper = table_of(FIRST);
+
+    memset(upper, 0, PAGE_SIZE);
+    for (unsigned int i = 0; i < TABLES; i++) {
+        memset(table_of(FIRST + 1 + i), 0, PAGE_SIZE);
+        upper[i * 8] = (FIRST + 1 + i) * PAGE_SIZE | PTE_P | PTE_W | PTE_U;
+    }
+}
+
+static unsigned int parts_of(int (*work)(struct page_info *pg), struct page_info *pg)
+{
+    unsigned int n = 0;
+    int rc;
+
+    do {
+        fake_preempt_in = 3;
+        rc = work(pg);
+        n++;
+    } while (rc == -ERESTART_HYPERCALL);
+    fake_preempt_in = 0;
+    assert_int_equal(rc, 0);
+    return n;
+}
+
+static int take_upper(struct page_info *pg)
+{
+    return page_get_table(domain, page_to_mfn(pg), PGT_L2, true);
+}
+
+static int drop_upper(struct page_info *pg)
+{
+    if (!(pg->type & PGT_VALIDATED))
+        return deferred_put_run(&vcpu);
+    page_put_table(&vcpu, pg);
+    return vcpu.arch.n_deferred ? -ERESTART_HYPERCALL : 0;
+}
+
+static void work_on_few_tables_a_line_stops_too(void **state)
+{
+    struct page_info *pg = mfn_to_page(MFN(FIRST));
+
+    (void)state;
+    fill_upper();
+    assert_true(parts_of(take_upper, pg) > TABLES / 4);
+    assert_true(parts_of(drop_upper, pg) > TABLES / 4);
+    end();
+}
+
+static void who_waits_for_a_busy_table_stops(void **state)
+{
+    struct page_info *pg = mfn_to_page(MFN(FIRST));
+    uint64_t was = pg->type;
+
+    (void)state;
+    pg->type = PGT_L2 | 1; /* another CPU works on it */
+    fake_waits = true;
+    fake_preempt_in = 5;
+    assert_int_equal(page_type_get(pg, PGT_L2, true), -ERESTART_HYPERCALL);
+    fake_waits = false;
+    pg->type = was;
+}
+
+/* An update of an entry holds a use meanwhile: it may turn out to be the last one. */
+static void an_updates_use_ends_a_table_in_parts(void **state)
+{
+    struct page_info *pg = mfn_to_page(MFN(FIRST));
+
+    (void)state;
+    fill_upper();
+    assert_int_equal(page_get_table(domain, MFN(FIRST), PGT_L2, false), 0);
+    assert_true(page_get(pg, domain));
+    assert_false(table_type_get_used(pg, PGT_L3));
+    assert_true(table_type_get_used(pg, PGT_L2));
+    page_put_table(&vcpu, pg);
+    assert_int_equal(vcpu.arch.n_deferred, 0);
+    fake_preempt_in = 3;
+    page_put_table(&vcpu, pg);
+    assert_int_equal(vcpu.arch.n_deferred, 1);
+    assert_false(table_type_get_used(pg, PGT_L2)); /* never the first use */
+    end();
+    assert_false(table_type_get_used(pg, PGT_L2));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(random_operations_keep_the_books)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(work_on_few_tables_a_line_stops_too),
+                                       cmocka_unit_test(who_waits_for_a_busy_table_stops),
+                                       cmocka_unit_test(an_updates_use_ends_a_table_in_parts),
+                                       cmocka_unit_test(random_operations_keep_the_books)};
 
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -8,6 +8,7 @@
 #include "event.h"
 #include "guest.h"
 #include "hypercall.h"
+#include "arch/cpu.h"
 
 #define POLL_PORTS_MAX 128
 
@@ -144,12 +145,18 @@ static int64_t initialise(struct vcpu *v, uint64_t arg)
     ctx = mm_alloc(sizeof(*ctx));
     if (!ctx)
         return -ENOMEM;
-    spin_lock(&v->domain->lock); /* two vCPUs may bring up the same third */
-    if (v->is_initialised)
-        rc = -EEXIST;
-    else
-        rc = guest_read(ctx, arg, sizeof(*ctx)) ? -EFAULT : arch_vcpu_set_context(v, ctx);
-    spin_unlock(&v->domain->lock);
+    if (!spin_trylock(&v->domain->lock)) {
+        /* Two vCPUs may bring up the same third; its tables take the other as long as they are
+         * large. */
+        rc = -ERESTART_HYPERCALL;
+        cpu_relax();
+    } else {
+        if (v->is_initialised)
+            rc = -EEXIST;
+        else
+            rc = guest_read(ctx, arg, sizeof(*ctx)) ? -EFAULT : arch_vcpu_set_context(v, ctx);
+        spin_unlock(&v->domain->lock);
+    }
     mm_free(ctx);
     if (rc == -ERESTART_HYPERCALL)
         return hypercall_restart(__HYPERVISOR_vcpu_op, VCPUOP_initialise, v->id, arg, 0, 0);

@@ -162,6 +162,58 @@ ROLE(registrars)
     }
 }
 
+/* One vCPU changes entries of a level-4 table while the other pins it and lets go: the change may
+ * hold the table's last use, and meets it as plain memory. */
+static void pin_on(uint64_t id)
+{
+    while (!is_over) {
+        mmuext(MMUEXT_PIN_L4_TABLE, page_mfn(upper));
+        mmuext(MMUEXT_UNPIN_TABLE, page_mfn(upper));
+    }
+    mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0); /* what the last one left to be done is done before */
+    n_done++;
+    vcpu_stop_self(id);
+}
+
+ROLE(changer)
+{
+    (void)argument;
+    upper = page_alloc();
+    for (unsigned int i = 0; i < PAGES; i++)
+        page[i] = page_alloc();
+    for (unsigned int i = 0; i < 512; i++) { /* levels 3, 2 and 1 */
+        page[0][i] = i % 8 ? 0 : pte_make(page_mfn(page[1]), PROT_TABLE);
+        page[1][i] = i % 8 ? 0 : pte_make(page_mfn(page[2]), PROT_TABLE);
+        page[2][i] = pte_make(page_mfn(page[3]), PROT_RO);
+    }
+    for (unsigned int i = 0; i < 3; i++)
+        REQUIRE(page_protect(page[i], PROT_RO), 0);
+    REQUIRE(page_protect(upper, PROT_RO), 0);
+    REQUIRE(vcpu_start(1, pin_on, 1), 0);
+    for (unsigned int i = 0; i < ROUNDS; i++)
+        pte_update(&upper[i % 8], i / 8 % 2 ? 0 : pte_make(page_mfn(page[0]), PROT_TABLE),
+                   MMU_NORMAL_PT_UPDATE);
+    is_over = true;
+    while (!n_done)
+        hypercall2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
+    for (unsigned int i = 0; i < 3; i++) {
+        /* A pin may have stopped half way and found the entry gone when it went on. */
+        EXPECT(mmuext(MMUEXT_PIN_L3_TABLE - i, page_mfn(page[i])), 0);
+        EXPECT(mmuext(MMUEXT_UNPIN_TABLE, page_mfn(page[i])), 0);
+    }
+    for (unsigned int i = 0; i < 3; i++)
+        EXPECT(page_protect(page[i], PROT_RW), 0);
+    EXPECT(page_protect(upper, PROT_RW), 0);
+}
+
+BEHAVIOUR(change_while_unpinned, "an update that meets its table's unpinning leaves nothing held")
+{
+    uint64_t before = machine_free_pages();
+
+    EXPECT(child_run("changer", 0, 2, 20000), SHUTDOWN_poweroff);
+    EXPECT_TRUE(machine_free_pages() + 64 >= before);
+}
+
 BEHAVIOUR(fight, "vCPUs that fight over pages leave them whole")
 {
     uint64_t before = machine_free_pages();

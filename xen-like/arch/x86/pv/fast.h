@@ -46,6 +46,20 @@ static inline int fast_type_get(struct page_info *pg, uint64_t type)
     return page_type_get(pg, type, false);
 }
 
+/* One more use of a table that is in use at `type`: never the first, which would validate all
+ * below. */
+static inline bool table_type_get_used(struct page_info *pg, uint64_t type)
+{
+    uint64_t x = __atomic_load_n(&pg->type, __ATOMIC_RELAXED);
+
+    while ((x & (PGT_TYPE | PGT_VALIDATED)) == (type | PGT_VALIDATED) &&
+           (x & PGT_COUNT) != PGT_COUNT)
+        if (__atomic_compare_exchange_n(&pg->type, &x, x + 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
 /* One use less of a page with more than one. */
 static inline void fast_type_put(struct page_info *pg)
 {

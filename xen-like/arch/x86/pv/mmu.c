@@ -11,7 +11,8 @@
 /*
  * Whose frames the caller may map: itself; for the control domain any domain, and DOMID_IO's MMIO.
  * NULL with *err set otherwise. No reference is taken: domains are only freed from outside the
- * hypercall.
+ * hypercall, even when an update drops the last page, and with it the last reference, of a dead
+ * one.
  */
 struct domain *pv_page_owner_for(domid_t id, int *err)
 {
@@ -33,23 +34,28 @@ struct domain *pv_page_owner_for(domid_t id, int *err)
     return d;
 }
 
-/* A word of a frame that is no L1 table: an entry of a higher table, or, not a page table (yet),
- * plain memory that is written with the same call. */
+/*
+ * A word of a frame that is no L1 table: an entry of a higher table, or, not a page table (yet),
+ * plain memory that is written with the same call. Takes over the caller's reference: when another
+ * vCPU let go of the table meanwhile, all below it is dropped later, in parts.
+ */
 static int update_other(struct page_info *pg, unsigned int index, uint64_t val,
                         struct domain *owner, bool keep_ad)
 {
-    uint64_t type = pg->type & (PGT_TYPE | PGT_VALIDATED);
-    int rc = -EINVAL;
+    uint64_t type = pg->type & PGT_TYPE;
+    int rc;
 
-    if (type >= (PGT_L1 | PGT_VALIDATED) && type <= (PGT_L4 | PGT_VALIDATED) &&
-        fast_type_get(pg, type & PGT_TYPE) == 0) {
+    if (type >= PGT_L1 && type <= PGT_L4 && table_type_get_used(pg, type)) {
         rc = pt_update(current, pg, index, val, owner, keep_ad);
-        fast_type_put(pg);
-    } else if (page_type_get(pg, PGT_WRITABLE, false) == 0) {
+        page_put_table(current, pg);
+        return rc;
+    }
+    rc = page_type_get(pg, PGT_WRITABLE, false) ? -EINVAL : 0;
+    if (rc == 0) {
         ((uint64_t *)page_to_virt(pg))[index] = val;
         page_type_put(pg, false);
-        rc = 0;
     }
+    page_put(pg);
     return rc;
 }
 
@@ -69,10 +75,10 @@ static int update_pt_entry(uint64_t ptr, uint64_t val, struct domain *pt_owner,
         likely(fast_type_get(pt, PGT_L1) == 0)) {
         rc = l1_update(pt_owner, (uint64_t *)page_to_virt(pt) + index, val, owner, keep_ad);
         fast_type_put(pt);
+        fast_page_put(pt);
     } else {
         rc = update_other(pt, index, val, owner, keep_ad);
     }
-    fast_page_put(pt);
     return rc;
 }
 
@@ -131,13 +137,7 @@ static int update_for(uint64_t requests, unsigned int count, uint32_t domains, u
         return rc;
     if (pt_owner != self && (pt_owner == dom_xen || pt_owner->is_dying))
         return -EINVAL;
-    /* An update may drop the last page, and with it the last reference, of a dead domain. */
-    if (owner != self)
-        domain_get(owner);
-    rc = update_batch(requests, count, pt_owner, owner, done);
-    if (owner != self)
-        domain_put(owner);
-    return rc;
+    return update_batch(requests, count, pt_owner, owner, done);
 }
 
 int64_t hc_mmu_update(HC_ARGS)

@@ -254,19 +254,15 @@ int64_t hc_mmuext_op(HC_ARGS)
 
     if (((uint32_t)a2 & MMU_UPDATE_PREEMPTED) && a3 && guest_read(&prior, a3, sizeof(prior)))
         return -EFAULT;
-    struct domain *self = current->domain, *d = self;
+    struct domain *d = current->domain;
     if ((domid_t)a4 != DOMID_SELF && !(d = pv_page_owner_for((domid_t)a4, &rc)))
         return rc;
-    if (d != self)
-        domain_get(d); /* an operation may drop the last page of a dead domain */
     for (i = 0; i < count; i++) {
         rc = i && hypercall_preempt_check() ? -ERESTART_HYPERCALL
                                             : one_op(a1 + i * sizeof(struct mmuext_op), d);
         if (rc)
             break;
     }
-    if (d != self)
-        domain_put(d);
     if (a3) {
         unsigned int done = prior + i;
         if (guest_write(a3, &done, sizeof(done)))

@@ -59,9 +59,10 @@ static bool is_hv_slot(unsigned int level, unsigned int i)
     return level == 4 && i >= HV_SLOT_FIRST && i <= HV_SLOT_LAST;
 }
 
-static bool want_pause(bool preempt, unsigned int level, unsigned int i)
+/* Before each table below: there may be 512 entries to look at in one. */
+static bool want_pause(bool preempt, unsigned int level)
 {
-    return preempt && level > 1 && (level > 2 || (i & 7) == 7) && hypercall_preempt_check();
+    return preempt && level > 1 && hypercall_preempt_check();
 }
 
 void pv_fill_l4(struct domain *d, uint64_t *l4)
@@ -94,7 +95,7 @@ static int validate_table(struct page_info *pg, unsigned int level, bool preempt
         uint64_t e = table[i];
         if (is_hv_slot(level, i) || !(e & PTE_P))
             continue;
-        if (want_pause(preempt, level, i)) {
+        if (want_pause(preempt, level)) {
             rc = -ERESTART_HYPERCALL;
             break;
         }
@@ -133,7 +134,7 @@ static int devalidate_table(struct page_info *pg, unsigned int level, bool preem
         uint64_t e = table[i];
         if (is_hv_slot(level, i) || !(e & PTE_P))
             continue;
-        if (want_pause(preempt, level, i)) {
+        if (want_pause(preempt, level)) {
             pg->n_validated = (uint16_t)(i + 1);
             return -ERESTART_HYPERCALL;
         }
@@ -279,12 +280,15 @@ static int type_establish(struct page_info *pg, uint64_t type, bool was_partial,
     return rc;
 }
 
-/* One more use of a page in use; *x is its word. -EAGAIN: it has changed, or is BUSY. */
-static int type_get_used(struct page_info *pg, uint64_t *x, uint64_t type)
+/* One more use of a page in use; *x is its word. -EAGAIN: it has changed, or is BUSY, which lasts
+ * as long as another CPU's work on a whole tree. */
+static int type_get_used(struct page_info *pg, uint64_t *x, uint64_t type, bool preempt)
 {
     if (unlikely((*x & PGT_TYPE) != type || (*x & PGT_COUNT) == PGT_COUNT))
         return -EINVAL;
     if (unlikely(!(*x & PGT_VALIDATED))) {
+        if (preempt && hypercall_preempt_check())
+            return -ERESTART_HYPERCALL;
         cpu_serve_requests();
         cpu_relax();
         *x = __atomic_load_n(&pg->type, __ATOMIC_ACQUIRE);
@@ -299,7 +303,7 @@ int page_type_get(struct page_info *pg, uint64_t type, bool preempt)
 
     for (;;) {
         if (likely(x & PGT_COUNT)) {
-            int rc = type_get_used(pg, &x, type);
+            int rc = type_get_used(pg, &x, type, preempt);
             if (rc != -EAGAIN)
                 return rc;
             continue;
