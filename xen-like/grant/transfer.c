@@ -17,6 +17,23 @@ static bool is_free_to_go(const struct page_info *page)
     return READ_ONCE(page->count) == (PGC_ALLOCATED | 2);
 }
 
+/* Whether the entry takes a frame from `giver` now: asked before anything is taken of its owner's.
+ */
+static bool entry_accepts(struct grant_table *t, grant_ref_t ref, domid_t giver)
+{
+    bool accepts = false;
+
+    spin_lock(&t->lock);
+    if (grant_ref_valid(t, ref)) {
+        const grant_entry_v1_t *entry = grant_shared(t, ref);
+
+        accepts =
+            READ_ONCE(entry->flags) == GTF_accept_transfer && READ_ONCE(entry->domid) == giver;
+    }
+    spin_unlock(&t->lock);
+    return accepts;
+}
+
 /* Marks the entry as committed to, once; the receiver leaves it alone from then on. */
 static bool commit_entry(struct grant_table *t, grant_ref_t ref, domid_t giver)
 {
@@ -45,6 +62,8 @@ static int16_t give(struct domain *receiver, grant_ref_t ref, struct page_info *
 
     if (!is_free_to_go(page))
         return GNTST_bad_page;
+    if (!entry_accepts(t, ref, current->domain->id))
+        return GNTST_general_error;
     fresh = page_alloc_for(receiver, 0, 0);
     if (!fresh)
         return GNTST_no_space;

@@ -71,17 +71,36 @@ static struct page_info *alloc_for(struct domain *d, unsigned int order, uint32_
     return pg;
 }
 
+static void m2p_fill(uint64_t mfn, unsigned int order, uint64_t gpfn, uint64_t step)
+{
+    for (uint64_t k = 0; k < 1ul << order; k++)
+        m2p_table[mfn + k] = gpfn + k * step;
+}
+
+/* Gives `d` the block as its frames from `gpfn` on, or frees it. The M2P is written first: a vCPU
+ * of `d` may give frames back as soon as it has them. */
+static int assign_at(struct domain *d, struct page_info *pg, unsigned int order, xen_pfn_t gpfn)
+{
+    uint64_t mfn = page_to_mfn(pg).n;
+
+    m2p_fill(mfn, order, gpfn, 1);
+    int rc = page_assign(d, pg, order);
+    if (rc) {
+        m2p_fill(mfn, order, M2P_INVALID, 0);
+        heap_free_pages(pg, order);
+    }
+    return rc;
+}
+
 static int populate_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t i)
 {
     xen_pfn_t gpfn;
     if (copy_from_guest_at(&gpfn, r->extent_start, i, 1))
         return -EFAULT;
-    struct page_info *pg = alloc_for(d, r->extent_order, r->mem_flags);
-    if (!pg)
+    struct page_info *pg = alloc_near(d, r->extent_order, r->mem_flags);
+    if (!pg || assign_at(d, pg, r->extent_order, gpfn))
         return -ENOMEM;
     uint64_t mfn = page_to_mfn(pg).n;
-    for (uint64_t k = 0; k < 1ul << r->extent_order; k++)
-        m2p_table[mfn + k] = gpfn + k;
     return copy_to_guest_at(r->extent_start, i, &mfn, 1);
 }
 
@@ -198,15 +217,13 @@ static int exchange_round(struct domain *d, const struct xen_memory_exchange *x,
                 return -ENOMEM;
             memset(page_to_virt(pg), 0, PAGE_SIZE << out_order);
         }
-        if (page_assign(d, pg, out_order)) {
+        if (copy_from_guest_at(&gpfn, x->out.extent_start, round * n_out + i, 1)) {
             heap_free_pages(pg, out_order);
-            return -ENOMEM;
-        }
-        uint64_t mfn = page_to_mfn(pg).n;
-        if (copy_from_guest_at(&gpfn, x->out.extent_start, round * n_out + i, 1))
             return -EFAULT;
-        for (uint64_t k = 0; k < 1ul << out_order; k++)
-            m2p_table[mfn + k] = gpfn + k;
+        }
+        if (assign_at(d, pg, out_order, gpfn))
+            return -ENOMEM;
+        uint64_t mfn = page_to_mfn(pg).n;
         if (copy_to_guest_at(x->out.extent_start, round * n_out + i, &mfn, 1))
             return -EFAULT;
     }

@@ -175,8 +175,9 @@ void page_share(struct page_info *pg, struct domain *d, bool writable)
 {
     pg->owner_frame = frame_of_domain(d);
     pg->type = writable ? PGT_WRITABLE | PGT_VALIDATED | 1 : PGT_NONE | 1;
-    pg->count = PGC_HEAP | 1;
     m2p_table[page_to_mfn(pg).n] = M2P_SHARED;
+    /* From here on `d` may take references: whoever does finds the type. */
+    __atomic_store_n(&pg->count, PGC_HEAP | 1, __ATOMIC_RELEASE);
 }
 
 bool page_unshare(struct page_info *pg)

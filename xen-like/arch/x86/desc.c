@@ -246,4 +246,5 @@ void desc_init(void)
     cpu_wrmsr(MSR_CSTAR, stubs + STUB32);
     /* IF, DF, TF, NT, AC, RF, IOPL are cleared on entry. */
     cpu_wrmsr(MSR_SYSCALL_MASK, 0x57700);
+    cpu_wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER faults, whatever the firmware left there */
 }

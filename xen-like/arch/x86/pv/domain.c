@@ -105,6 +105,8 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
             page_put_table(current, mfn_to_page(user));
         return rc;
     }
+    if (v->arch.ldt_mapped) /* of the LDT it had */
+        pv_ldt_unmap(v);
     drop_l4(current, &v->arch.cr3_kernel); /* a context given a second time replaces the first */
     drop_l4(current, &v->arch.cr3_user);
     v->arch.cr3_kernel = mfn_to_paddr(l4);
