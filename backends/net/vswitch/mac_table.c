@@ -131,24 +131,6 @@ enum mac_learn_result mac_table_learn(struct mac_table *table, uint16_t vlan, co
     return result;
 }
 
-bool mac_table_fix(struct mac_table *table, uint16_t vlan, const uint8_t mac[6], unsigned port)
-{
-    struct node *node = find(table, vlan, mac);
-
-    if (node && node->entry.fixed)
-        return node->entry.port == port;
-    if (node)
-        table->learnt[node->entry.port]--;
-    else
-        node = insert(table, vlan, mac);
-    if (!node)
-        return false;
-    node->entry.port = (uint16_t)port;
-    node->entry.fixed = true;
-    node->entry.seen_ms = 0;
-    return true;
-}
-
 int mac_table_find(const struct mac_table *table, uint16_t vlan, const uint8_t mac[6],
                    uint64_t now_ms)
 {
@@ -157,6 +139,51 @@ int mac_table_find(const struct mac_table *table, uint16_t vlan, const uint8_t m
     if (!node || is_old(table, &node->entry, now_ms))
         return -1;
     return node->entry.port;
+}
+
+/* Remove the entry that a bucket or its chain links to. */
+static void drop(struct mac_table *table, uint32_t *link)
+{
+    uint32_t i = *link;
+    struct node *node = &table->nodes[i];
+
+    if (!node->entry.fixed)
+        table->learnt[node->entry.port]--;
+    *link = node->next;
+    node->next = table->free_head;
+    table->free_head = i;
+}
+
+/* Make room: what was learnt can be learnt again. */
+static void drop_one_learnt(struct mac_table *table)
+{
+    for (uint32_t b = 0; b <= table->bucket_mask; b++)
+        for (uint32_t *link = &table->buckets[b]; *link != NIL; link = &table->nodes[*link].next)
+            if (!table->nodes[*link].entry.fixed) {
+                drop(table, link);
+                return;
+            }
+}
+
+bool mac_table_fix(struct mac_table *table, uint16_t vlan, const uint8_t mac[6], unsigned port)
+{
+    struct node *node = find(table, vlan, mac);
+
+    if (node && node->entry.fixed)
+        return node->entry.port == port;
+    if (node) {
+        table->learnt[node->entry.port]--;
+    } else {
+        if (table->free_head == NIL)
+            drop_one_learnt(table);
+        node = insert(table, vlan, mac);
+    }
+    if (!node)
+        return false;
+    node->entry.port = (uint16_t)port;
+    node->entry.fixed = true;
+    node->entry.seen_ms = 0;
+    return true;
 }
 
 /* Remove every entry for which `doomed` holds. */
@@ -171,18 +198,13 @@ static size_t remove_where(struct mac_table *table,
         uint32_t *link = &table->buckets[b];
 
         while (*link != NIL) {
-            uint32_t i = *link;
-            struct node *node = &table->nodes[i];
+            struct node *node = &table->nodes[*link];
 
             if (!doomed(table, &node->entry, arg)) {
                 link = &node->next;
                 continue;
             }
-            if (!node->entry.fixed)
-                table->learnt[node->entry.port]--;
-            *link = node->next;
-            node->next = table->free_head;
-            table->free_head = i;
+            drop(table, link);
             removed++;
         }
     }

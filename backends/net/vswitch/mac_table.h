@@ -44,7 +44,10 @@ void mac_table_free(struct mac_table *table);
 enum mac_learn_result mac_table_learn(struct mac_table *table, uint16_t vlan, const uint8_t mac[6],
                                       unsigned port, unsigned quota, uint64_t now_ms);
 
-/* Fix (vlan, mac) to `port`, replacing what was learnt; false if fixed elsewhere, or table full. */
+/*
+ * Fix (vlan, mac) to `port`, replacing what was learnt; in a full table, of any address. False if
+ * it is fixed elsewhere, or nothing but fixed entries fill the table.
+ */
 bool mac_table_fix(struct mac_table *table, uint16_t vlan, const uint8_t mac[6], unsigned port);
 
 /* The port of (vlan, mac), or -1 if unknown or too old. */

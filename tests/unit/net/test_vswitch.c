@@ -354,6 +354,33 @@ static void test_random_frames_against_model(void **state)
     }
 }
 
+/* However much was learnt from the network, a guest's own address finds its place. */
+static void test_full_table_takes_own_addresses(void **state)
+{
+    struct mac_table *table = mac_table_new(4, AGE_MS, 1);
+    uint8_t mac[6];
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        mac_of(mac, i);
+        assert_int_equal(mac_table_learn(table, 0, mac, 1, 4, 0), MAC_LEARN_NEW);
+    }
+    for (unsigned i = 4; i < 8; i++) {
+        mac_of(mac, i);
+        assert_true(mac_table_fix(table, 0, mac, 2));
+        assert_int_equal(mac_table_find(table, 0, mac, 0), 2);
+    }
+    mac_of(mac, 8);
+    assert_false(mac_table_fix(table, 0, mac, 2));
+    mac_table_forget_port(table, 2);
+    /* What was dropped counts towards no quota. */
+    for (unsigned i = 0; i < 4; i++) {
+        mac_of(mac, i);
+        assert_int_equal(mac_table_learn(table, 0, mac, 1, 4, 0), MAC_LEARN_NEW);
+    }
+    mac_table_free(table);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -368,6 +395,7 @@ int main(void)
         TEST(test_groups_with_vlans_are_apart),
         TEST(test_trunks_carry_every_vlan_tagged),
         TEST(test_ports_come_and_go),
+        TEST(test_full_table_takes_own_addresses),
         TEST(test_random_frames_against_model),
     };
 
