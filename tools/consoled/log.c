@@ -23,9 +23,12 @@ static bool log_start(struct log *log)
     log->tried_s = clock_now_s();
     log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (log->fd < 0) {
-        report_errno("cannot log to %s", log->path);
+        if (!log->is_told)
+            report_errno("cannot log to %s; trying again", log->path);
+        log->is_told = true;
         return true;
     }
+    log->is_told = false;
     if (flock(log->fd, LOCK_EX | LOCK_NB) < 0) {
         log_close(log);
         return false;

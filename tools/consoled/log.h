@@ -3,6 +3,7 @@
 #ifndef CONSOLED_LOG_H
 #define CONSOLED_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <time.h>
@@ -16,6 +17,7 @@ struct log {
     int fd; /* -1: it could not be opened */
     off_t size;
     time_t tried_s; /* by clock_now_s() */
+    bool is_told;   /* that it cannot be opened */
     char path[256]; /* empty: none is kept */
 };
 
