@@ -22,6 +22,11 @@ static int close_gate(struct vmfs_volume *volume)
     struct vmfs_inode inode;
     int rc = inode_read(volume, VMFS_FD_VH, &inode);
 
+    if (rc == -EUCLEAN || rc == -ENOENT)
+        return vmfs_fail(
+            volume, -EUCLEAN,
+            "the descriptor of .vh.sf, which keeps other hosts out, is damaged: repair "
+            "a copy of the volume on a disk without COMPARE AND WRITE");
     if (rc == 0)
         rc = lock_acquire(volume, &inode.fd.lock, VMFS_LOCK_EXCLUSIVE, false);
     if (rc == 0)

@@ -63,8 +63,9 @@ int sector_swap(struct vmfs_volume *volume, uint64_t offset, const void *expecte
     if (!volume->shared)
         return volume_write(volume, offset, replacement, VMFS_SLOT_SIZE);
     rc = lvm_map(volume, offset, &length, &dev, &device_offset);
-    if (rc == 0)
-        rc = bdev_compare_and_write(dev, device_offset, expected, replacement);
+    if (rc != 0)
+        return rc;
+    rc = bdev_compare_and_write(dev, device_offset, expected, replacement);
     if (rc == 0)
         return 0;
     /* A command that was sent twice, or whose answer was lost, may have done its work. */

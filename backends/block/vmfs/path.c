@@ -22,11 +22,25 @@ static int next_part(struct vmfs_volume *volume, const char **path, char name[VM
     return (int)length;
 }
 
+/* Whether a name that leads to another file than it says is not there any more. */
+static bool name_was_changed(struct vmfs_volume *volume, const struct vmfs_inode *before,
+                             const struct vmfs_entry *entry)
+{
+    struct vmfs_entry now;
+    struct vmfs_inode dir;
+    uint64_t position;
+
+    return inode_read_again(volume, before, &dir) != 0 ||
+           dir_find(volume, &dir, entry->name, &now, &position) != 0 ||
+           now.fd_address != entry->fd_address || now.generation != entry->generation;
+}
+
 /* Follows the path; with `stop_at_last`, the last part is left in `name` and not looked up. */
 static int follow(struct vmfs_volume *volume, const char *path, bool stop_at_last,
                   struct vmfs_inode *inode, char name[VMFS_NAME_MAX + 1])
 {
     const char *rest = path;
+    struct vmfs_inode dir;
     int rc = inode_read(volume, VMFS_FD_ROOT, inode);
 
     while (rc == 0) {
@@ -40,12 +54,16 @@ static int follow(struct vmfs_volume *volume, const char *path, bool stop_at_las
             return stop_at_last ? vmfs_fail(volume, -EINVAL, "\"%s\" names no file", path) : 0;
         if (stop_at_last && *rest == '\0')
             return 0;
+        dir = *inode;
         rc = dir_find(volume, inode, name, &entry, &position);
         if (rc == -ENOENT)
             return vmfs_fail(volume, -ENOENT, "\"%s\": no \"%s\" on volume \"%.128s\"", path, name,
                              volume->super.label);
         if (rc == 0)
             rc = inode_read(volume, entry.fd_address, inode);
+        if (rc == 0 && inode->fd.generation != entry.generation &&
+            name_was_changed(volume, &dir, &entry))
+            return vmfs_fail(volume, -ENOENT, "\"%s\" was removed by another", name);
         if (rc == 0 && inode->fd.generation != entry.generation)
             return vmfs_fail(volume, -EUCLEAN, "\"%s\" names generation %u of 0x%08x, found %u",
                              name, entry.generation, entry.fd_address, inode->fd.generation);

@@ -34,7 +34,8 @@ static struct {
     struct bdev *holders[LOCKS_MAX]; /* of host locks */
     uint64_t held[LOCKS_MAX];
     void (*overtake)(void);
-    uint64_t at; /* device offset of the lock, or of the sector on a shared disk */
+    uint64_t at;  /* device offset of the lock, or of the sector on a shared disk */
+    bool reading; /* or when the second reads there */
 } race;
 
 static struct bdev *disk_of(struct bdev *dev)
@@ -54,6 +55,8 @@ static void overtaken(const struct bdev *dev, uint64_t offset)
 
 static int view_read(struct bdev *dev, uint64_t offset, void *buffer, size_t length)
 {
+    if (race.reading)
+        overtaken(dev, offset);
     return bdev_read(disk_of(dev), offset, buffer, length);
 }
 
@@ -225,6 +228,20 @@ static void test_open_another(void **state)
     put(0, "file", 'F');
     when_locking("file", replace_file);
     assert_int_equal(vmfs_file_open(race.volumes[1], "file", VMFS_SHARE_EXCLUSIVE, &file), -ENOENT);
+    assert_int_equal(get("other"), 'O');
+    end();
+}
+
+/* Between a name and its descriptor: no damage, the file is gone. */
+static void test_look_up_another(void **state)
+{
+    struct vmfs_stat stat;
+
+    start(*state, 6);
+    put(0, "file", 'F');
+    when_locking("file", replace_file);
+    race.reading = true;
+    assert_int_equal(vmfs_stat(race.volumes[1], "file", &stat), -ENOENT);
     assert_int_equal(get("other"), 'O');
     end();
 }
@@ -466,6 +483,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         {"open, taking turns", test_open_another, NULL, NULL, turns},
         {"open, sharing", test_open_another, NULL, NULL, sharing},
+        {"look up, sharing", test_look_up_another, NULL, NULL, sharing},
         {"remove, taking turns", test_remove_another, NULL, NULL, turns},
         {"remove, sharing", test_remove_another, NULL, NULL, sharing},
         {"rename, sharing", test_rename_another, NULL, NULL, sharing},
