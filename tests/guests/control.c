@@ -8,11 +8,14 @@
 #include "lib/report.h"
 #include "runtime/format.h"
 #include "runtime/hypercall.h"
+#include "runtime/paging.h"
 #include "runtime/start.h"
 
 #include <xen/errno.h>
 #include <xen/domctl.h>
+#include <xen/sched.h>
 #include <xen/sysctl.h>
+#include <xen/trace.h>
 
 static struct xen_domctl op;
 static struct xen_sysctl sys;
@@ -185,6 +188,47 @@ BEHAVIOUR(empty_pool, "a domain is not made in a pool without CPUs")
     }
     sys.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_DESTROY;
     EXPECT(sysctl(&sys, XEN_SYSCTL_cpupool_op), 0);
+}
+
+static long tbuf(uint32_t command, uint32_t size)
+{
+    memset(&sys, 0, sizeof(sys));
+    sys.u.tbuf_op.cmd = command;
+    sys.u.tbuf_op.size = size;
+    return sysctl(&sys, XEN_SYSCTL_tbuf_op);
+}
+
+/* A frame of the hypervisor's at the address of one of our pages. */
+static long map_of_xen(void *page, uint64_t mfn, uint64_t flags)
+{
+    return hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, arg(page), pte_make(mfn, flags),
+                      UVMF_INVLPG | UVMF_LOCAL, DOMID_XEN);
+}
+
+BEHAVIOUR(trace, "what dom0 writes into the trace buffer's offsets harms nobody")
+{
+    void *info = page_alloc(), *page = page_alloc();
+    uint64_t own[2] = {page_mfn(info), page_mfn(page)};
+    volatile struct t_buf *buffer = page;
+    static const uint32_t offsets[] = {PAGE_SIZE - sizeof(*buffer) - 2, 0x10, ~0u, 3};
+
+    EXPECT(tbuf(XEN_SYSCTL_TBUFOP_set_size, 1), 0);
+    EXPECT(tbuf(XEN_SYSCTL_TBUFOP_get_info, 0), 0);
+    REQUIRE(map_of_xen(info, sys.u.tbuf_op.buffer_mfn, PROT_RO), 0);
+    uint16_t offset = ((struct t_info *)info)->mfn_offset[0];
+
+    REQUIRE(map_of_xen(page, ((uint32_t *)info)[offset], PROT_RW), 0);
+    for (unsigned int i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+        EXPECT(tbuf(XEN_SYSCTL_TBUFOP_enable, 0), 0);
+        buffer->cons = offsets[i];
+        buffer->prod = offsets[i];
+        for (unsigned int n = 0; n < 1000; n++)
+            hypercall2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
+        EXPECT(tbuf(XEN_SYSCTL_TBUFOP_disable, 0), 0);
+        buffer->cons = buffer->prod = 0;
+    }
+    EXPECT(pte_set(info, pte_make(own[0], PROT_RW)), 0);
+    EXPECT(pte_set(page, pte_make(own[1], PROT_RW)), 0);
 }
 
 BEHAVIOUR(versions, "a wrong interface version, domain, command or address is told apart")

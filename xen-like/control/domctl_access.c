@@ -2,13 +2,17 @@
 /* Control operations that give a domain access to ports, memory-mapped devices and interrupts. */
 #include "control.h"
 
-/* The giver must have what it gives. */
-static int permit(struct rangeset *to, const struct rangeset *from, uint64_t first, uint64_t last,
-                  bool allow)
+/* The giver must have what it gives. `d` may be the giver itself, or run. */
+static int permit(struct domain *d, struct rangeset *to, const struct rangeset *from,
+                  uint64_t first, uint64_t last, bool allow)
 {
-    if (!rangeset_contains(from, first, last))
+    if (!domain_may_access(current->domain, from, first, last))
         return -EPERM;
-    return allow ? rangeset_add(to, first, last) : rangeset_remove(to, first, last);
+    spin_lock(&d->access_lock);
+    int rc = allow ? rangeset_add(to, first, last) : rangeset_remove(to, first, last);
+
+    spin_unlock(&d->access_lock);
+    return rc;
 }
 
 int domctl_irq_permission(struct domain *d, struct xen_domctl *op)
@@ -19,7 +23,7 @@ int domctl_irq_permission(struct domain *d, struct xen_domctl *op)
         return -EINVAL;
     if (irq->pirq == 0)
         return -EPERM; /* the timer's line is nobody's to give */
-    return permit(d->irqs, current->domain->irqs, irq->pirq, irq->pirq, irq->allow_access);
+    return permit(d, d->irqs, current->domain->irqs, irq->pirq, irq->pirq, irq->allow_access);
 }
 
 int domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
@@ -29,7 +33,7 @@ int domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
 
     if (last < first)
         return -EINVAL;
-    return permit(d->iomem, current->domain->iomem, first, last, mem->allow_access);
+    return permit(d, d->iomem, current->domain->iomem, first, last, mem->allow_access);
 }
 
 int domctl_ioport_permission(struct domain *d, struct xen_domctl *op)
@@ -39,6 +43,6 @@ int domctl_ioport_permission(struct domain *d, struct xen_domctl *op)
 
     if (port->nr_ports == 0 || end > 65536)
         return -EINVAL;
-    return permit(d->ioports, current->domain->ioports, port->first_port, end - 1,
+    return permit(d, d->ioports, current->domain->ioports, port->first_port, end - 1,
                   port->allow_access);
 }

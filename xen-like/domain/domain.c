@@ -78,6 +78,8 @@ void domain_free(struct domain *d)
     struct vcpu *v;
 
     TRACE(TRC_DOM0_DOM_REM, d->id);
+    timer_stop_wait(
+        &d->cap_timer); /* armed again by a CPU that parked a vCPU while it was killed */
     for (unsigned int i = n_domain_rooms; i-- > 0;)
         if (domain_rooms[i]->free)
             domain_rooms[i]->free(d);
@@ -135,10 +137,20 @@ static struct domain *domain_alloc(domid_t id)
     spin_lock_init(&d->lock, RANK_DOMAIN);
     spin_lock_init(&d->page_lock, RANK_PAGE);
     spin_lock_init(&d->pause_lock, RANK_PAUSE);
+    spin_lock_init(&d->access_lock, RANK_ACCESS);
     d->ioports = rangeset_create(&rangeset_memory);
     d->iomem = rangeset_create(&rangeset_memory);
     d->irqs = rangeset_create(&rangeset_memory);
     return d;
+}
+
+bool domain_may_access(struct domain *d, const struct rangeset *what, uint64_t first, uint64_t last)
+{
+    spin_lock(&d->access_lock);
+    bool may = rangeset_contains(what, first, last);
+
+    spin_unlock(&d->access_lock);
+    return may;
 }
 
 /* The leaf for `id`, made if it is not there. */

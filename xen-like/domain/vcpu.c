@@ -40,7 +40,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     timer_init(&v->singleshot, singleshot_expired, v);
     timer_init(&v->periodic, periodic_expired, v);
     timer_init(&v->poll_timer, poll_expired, v);
-    sched_vcpu_init(v);
     for (unsigned int i = 0; i < n_domain_rooms; i++)
         if (domain_rooms[i]->vcpu_create && domain_rooms[i]->vcpu_create(v)) {
             mm_free(v->arch.traps);
@@ -48,6 +47,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
             mm_free(v);
             return NULL;
         }
+    sched_vcpu_init(v);
     d->vcpu[id] = v;
     return v;
 }

@@ -87,7 +87,8 @@ static int take_register(const struct xen_pct_register *from, struct pstate_regi
         (from->bit_width != 8 && from->bit_width != 16 && from->bit_width != 32) ||
         from->address > 0x10000u - to->width)
         return -EINVAL;
-    return rangeset_contains(current->domain->ioports, to->port, to->port + to->width - 1u)
+    return domain_may_access(current->domain, current->domain->ioports, to->port,
+                             to->port + to->width - 1u)
                ? 0
                : -EACCES;
 }

@@ -133,6 +133,7 @@ struct domain {
     struct evtchn_table *events;
     struct grant_table *grants;
     struct pirq_table *pirqs;
+    struct spinlock access_lock;             /* RANK_ACCESS: the three below */
     struct rangeset *ioports, *iomem, *irqs; /* what the domain may touch: ports, MFNs, pirqs */
     struct domain *target;                   /* domain it may control besides itself, or NULL */
     struct arch_domain arch;
@@ -180,6 +181,9 @@ void domain_create_system(void);
 void dom0_shutdown(uint8_t reason);
 /* Console key: all domains and their rooms. */
 void domain_dump_all(void);
+/* Whether `d` may touch all of [first, last] of `what`, one of its own range sets. */
+bool domain_may_access(struct domain *d, const struct rangeset *what, uint64_t first,
+                       uint64_t last);
 /* VCPUOP_register_vcpu_info: -EINVAL when registered before or not within a page of the domain. */
 int vcpu_register_info(struct vcpu *v, uint64_t mfn, uint32_t offset);
 

@@ -31,6 +31,7 @@ enum lock_rank {
     RANK_DOMAIN_LIST =
         85,             /* the list of all domains; a last reference may go under any lock above */
     RANK_DEAD = 86,     /* domains waiting to be freed */
+    RANK_ACCESS = 87,   /* what one domain may touch */
     RANK_HEAP = 90,     /* the buddy allocator */
     RANK_CALL = 95,     /* a call on other CPUs */
     RANK_CONSOLE = 100, /* the log ring */

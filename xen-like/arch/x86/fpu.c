@@ -10,7 +10,14 @@
 #define MXCSR_ALWAYS      0xffbfu /* without DAZ, which old CPUs refuse */
 #define XSAVE_HEADER_SIZE 64
 
+#define VENDOR_INTEL 0x756e6547 /* "Genu" */
+#define FXSAVE_FSW   2          /* offset of the x87 status word */
+#define FSW_ES       (1 << 7)   /* an exception is pending */
+
 static bool has_xsave;
+/* An AMD CPU without RstrFpErrPtrs: restoring leaves FIP, FDP and FOP alone unless FSW_ES is set.
+ */
+static bool keeps_pointers;
 static uint64_t host_xcr0;
 static uint32_t area_size = FXSAVE_SIZE;
 
@@ -28,6 +35,7 @@ void fpu_init(void)
             host_xcr0 &= 7;
         has_xsave = true;
     }
+    keeps_pointers = cpu_cpuid(0, 0).b != VENDOR_INTEL && !(cpu_cpuid(0x80000008, 0).b & (1u << 2));
     fpu_init_cpu();
     if (has_xsave)
         area_size = cpu_cpuid(0xd, 0).b;
@@ -94,9 +102,21 @@ void fpu_save(struct vcpu *v)
         __asm__ volatile("fxsave64 (%0)" ::"r"(v->arch.fpu) : "memory");
 }
 
+/* Replaces where the last vCPU's x87 instruction and operand were by ours. */
+static void forget_pointers(void)
+{
+    static const int32_t zero;
+
+    __asm__ volatile("fnclex; ffree %%st(7); fildl %0" ::"m"(zero));
+}
+
 void fpu_load(struct vcpu *v)
 {
+    const uint16_t *fsw = (const uint16_t *)((const char *)v->arch.fpu + FXSAVE_FSW);
+
     __asm__ volatile("clts");
+    if (keeps_pointers && !(*fsw & FSW_ES))
+        forget_pointers();
     if (has_xsave) {
         __asm__ volatile("xrstor64 (%0)" ::"r"(v->arch.fpu), "a"(-1), "d"(-1) : "memory");
         xsetbv(v->arch.xcr0);

@@ -26,7 +26,7 @@ static inline int l1e_get(uint64_t l1e, struct domain *mapper, struct domain *ow
         return -EINVAL;
     mfn_t mfn = paddr_to_mfn(l1e & PTE_ADDR);
     if (unlikely(!mfn_valid(mfn)))
-        return rangeset_contains(mapper->iomem, mfn.n, mfn.n) ? 0 : -EPERM;
+        return domain_may_access(mapper, mapper->iomem, mfn.n, mfn.n) ? 0 : -EPERM;
     struct page_info *pg = mfn_to_page(mfn);
     if (unlikely(caching_flags(l1e) && !mapper->is_control))
         return -EINVAL;

@@ -88,7 +88,7 @@ static uint32_t port_read(struct vcpu *v, uint16_t port, unsigned int size)
         return v->arch.cf8;
     if (d->is_control && (port & ~3u) == PCI_DATA && (v->arch.cf8 >> 31))
         return pci_guest_read(v->arch.cf8, port & 3, size);
-    if (rangeset_contains(d->ioports, port, port + size - 1u))
+    if (domain_may_access(d, d->ioports, port, port + size - 1u))
         return raw_in(port, size);
     return size == 4 ? ~0u : (1u << size * 8) - 1;
 }
@@ -101,7 +101,7 @@ static void port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_
         v->arch.cf8 = val;
     else if (d->is_control && (port & ~3u) == PCI_DATA && (v->arch.cf8 >> 31))
         pci_guest_write(v->arch.cf8, port & 3, size, val);
-    else if (rangeset_contains(d->ioports, port, port + size - 1u))
+    else if (domain_may_access(d, d->ioports, port, port + size - 1u))
         raw_out(port, size, val);
 }
 
