@@ -289,11 +289,11 @@ int command_check(const struct options *options, const char *target)
         printf("{\"findings\": [");
     rc = vmfs_check(datastore.volume, &check);
     if (options->json)
-        printf("\n], \"repaired\": %u}\n", check.repaired);
-    else
+        printf("\n], \"repaired\": %u, \"unread\": %u}\n", check.repaired, check.unread);
+    else if (rc == 0)
         printf("%u findings, %u repaired\n", check.findings, check.repaired);
     if (rc != 0)
-        complain("%s", vmfs_error(datastore.volume));
+        complain("check not finished: %s", vmfs_error(datastore.volume));
     datastore_close(&datastore);
     return rc != 0 || check.findings > check.repaired;
 }

@@ -21,7 +21,7 @@ static int audit_one(void *context, uint64_t position, struct vmfs_entry *entry)
     (void)position;
     audit->records++;
     audit->lost += rc != 0;
-    return 0;
+    return rc == -ENOENT || rc == -EUCLEAN ? 0 : rc;
 }
 
 int dir6_audit(struct vmfs_file *dir, unsigned *lost, int *count_error)

@@ -307,12 +307,15 @@ struct vmfs_check {
     bool repair;
     void (*report)(void *context, const char *finding);
     void *context;
-    unsigned findings, repaired; /* filled in */
+    unsigned findings, repaired; /* filled in; all is well when they are equal */
+    unsigned unread; /* filled in: findings behind which files or blocks may lie unseen */
 };
 
 /*
  * Walks every file and directory and compares them with the allocation bitmaps. With `repair` the
- * volume must be open for writing and unused by others.
+ * volume must be open for writing and unused by others. What nobody owns is freed, and names that
+ * lead nowhere dropped, only when everything could be read and followed; otherwise a last finding
+ * says what could not, and only what takes nothing away is mended.
  */
 int vmfs_check(struct vmfs_volume *volume, struct vmfs_check *check);
 

@@ -46,6 +46,12 @@ static bool fails(struct memory_bdev *memory)
     return false;
 }
 
+/* Whether a read meets the sector that cannot be read. */
+static bool is_bad(const struct memory_bdev *memory, uint64_t offset, size_t length)
+{
+    return memory->bad_at != 0 && memory->bad_at - offset < length;
+}
+
 /* A disk takes whole sectors only. */
 static bool ragged(const struct bdev *dev, uint64_t offset, uint64_t length)
 {
@@ -54,7 +60,8 @@ static bool ragged(const struct bdev *dev, uint64_t offset, uint64_t length)
 
 static int memory_read(struct bdev *dev, uint64_t offset, void *buffer, size_t length)
 {
-    if (fails(memory_of(dev)) || ragged(dev, offset, length))
+    if (fails(memory_of(dev)) || ragged(dev, offset, length) ||
+        is_bad(memory_of(dev), offset, length))
         return -EIO;
     memory_of(dev)->read_count++;
     memcpy(buffer, memory_of(dev)->bytes + offset, length);
