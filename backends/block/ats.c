@@ -3,6 +3,7 @@
 #include "block/ats.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <scsi/sg.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,26 +46,39 @@ static int command(int fd, uint8_t *cdb, uint8_t cdb_length, int direction, void
     return header.sb_len_wr > 2 && key == SENSE_MISCOMPARE ? -EAGAIN : -EIO;
 }
 
-/* The partition's first sector, which SCSI commands do not add; 0 for a whole disk. */
-static bool read_start(int fd, uint64_t *start)
+/* Whether a mapped device has its disk's own sector numbers, as the paths to one disk do. */
+static bool maps_whole_disk(const char *folder)
+{
+    char path[PATH_MAX], uuid[8] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/dm/uuid", folder);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return errno == ENOENT;
+    if (fgets(uuid, sizeof(uuid), file) == NULL)
+        uuid[0] = '\0';
+    fclose(file);
+    return strncmp(uuid, "mpath-", strlen("mpath-")) == 0;
+}
+
+bool ats_read_start(const char *folder, uint64_t *start)
 {
     unsigned long long value;
-    char path[64];
-    struct stat st;
+    char path[PATH_MAX];
     FILE *file;
     bool ok;
 
     *start = 0;
-    if (fstat(fd, &st) != 0)
+    if (!maps_whole_disk(folder))
         return false;
-    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/start", major(st.st_rdev),
-             minor(st.st_rdev));
+    snprintf(path, sizeof(path), "%s/start", folder);
     file = fopen(path, "re");
     if (file == NULL)
         return errno == ENOENT;
     ok = fscanf(file, "%llu", &value) == 1;
     fclose(file);
-    *start = value;
+    *start = ok ? value : 0;
     return ok;
 }
 
@@ -72,10 +86,15 @@ bool ats_probe(int fd, struct ats *out)
 {
     uint8_t cdb[6] = {INQUIRY, 1, VPD_BLOCK_LIMITS, 0, 64, 0};
     uint8_t page[64] = {0};
+    char folder[64];
+    struct stat st;
 
+    if (fstat(fd, &st) != 0)
+        return false;
+    snprintf(folder, sizeof(folder), "/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev));
     if (command(fd, cdb, sizeof(cdb), SG_DXFER_FROM_DEV, page, sizeof(page)) != 0)
         return false;
-    return page[1] == VPD_BLOCK_LIMITS && page[5] != 0 && read_start(fd, &out->first_lba);
+    return page[1] == VPD_BLOCK_LIMITS && page[5] != 0 && ats_read_start(folder, &out->first_lba);
 }
 
 int ats_compare_and_write(int fd, const struct ats *ats, uint64_t offset, const void *expected,

@@ -24,4 +24,12 @@ bool ats_probe(int fd, struct ats *out);
 int ats_compare_and_write(int fd, const struct ats *ats, uint64_t offset, const void *expected,
                           const void *replacement);
 
+/*
+ * The first sector of a block device on its disk, which SCSI commands do not add, from its folder
+ * in sysfs; 0 for a whole disk. False for a device that a mapping (partition mapper, logical
+ * volume) puts elsewhere: commands would go to other sectors than reads do. It is then used by one
+ * host at a time.
+ */
+bool ats_read_start(const char *folder, uint64_t *start);
+
 #endif

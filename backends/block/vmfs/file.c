@@ -257,6 +257,8 @@ int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocati
     rc = file_refresh(file);
     if (rc != 0)
         return rc;
+    if (fd->zla == VMFS_ZLA_RESIDENT)
+        return vmfs_fail(volume, -ENOTSUP, "descriptor 0x%08x holds its data itself", fd->address);
     if (length < fd->length)
         return vmfs_fail(file->volume, -EINVAL, "a file can grow, not shrink");
     rc = inode_promote(file, length);

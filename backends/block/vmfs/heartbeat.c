@@ -65,6 +65,9 @@ int sector_swap(struct vmfs_volume *volume, uint64_t offset, const void *expecte
     rc = lvm_map(volume, offset, &length, &dev, &device_offset);
     if (rc != 0)
         return rc;
+    if (length < VMFS_SLOT_SIZE)
+        return vmfs_fail(volume, -EUCLEAN, "the sector at 0x%llx lies on two devices",
+                         (unsigned long long)offset);
     rc = bdev_compare_and_write(dev, device_offset, expected, replacement);
     if (rc == 0)
         return 0;
@@ -159,7 +162,14 @@ static void nap_us(uint64_t us)
         ;
 }
 
-/* Compares the foreign slots with a later reading: a stamp that moved has a living host. */
+/* Whether a slot was written by this library, on whatever host. */
+static bool slot_is_ours(const struct vmfs_slot *slot)
+{
+    return memcmp(slot->host_text, HOST_MARK, strlen(HOST_MARK)) == 0;
+}
+
+/* Compares the foreign slots with a later reading: a stamp that moved has a living host.
+ * Corbel's own hosts that share the volume are none of them. */
 static int watch_foreign(struct vmfs_volume *volume, struct vmfs_slot *slots, bool break_dead)
 {
     char host[VMFS_UUID_TEXT];
@@ -168,7 +178,8 @@ static int watch_foreign(struct vmfs_volume *volume, struct vmfs_slot *slots, bo
 
     nap_us(DEAD_AFTER_US(volume->lease_us));
     for (unsigned i = 0; i < volume->slot_count; i++) {
-        if (slots[i].state == VMFS_SLOT_FREE || same_host(&slots[i].host, &volume->host))
+        if (slots[i].state == VMFS_SLOT_FREE || same_host(&slots[i].host, &volume->host) ||
+            (volume->shared && slot_is_ours(&slots[i])))
             continue;
         rc = slot_read(volume, slots[i].address, &now);
         if (rc != 0)
@@ -188,12 +199,6 @@ static int watch_foreign(struct vmfs_volume *volume, struct vmfs_slot *slots, bo
         slots[i] = now;
     }
     return 0;
-}
-
-/* Whether a slot was written by this library, on whatever host. */
-static bool slot_is_ours(const struct vmfs_slot *slot)
-{
-    return memcmp(slot->host_text, HOST_MARK, strlen(HOST_MARK)) == 0;
 }
 
 /*

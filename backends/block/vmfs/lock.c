@@ -60,6 +60,12 @@ static int break_if_dead(struct vmfs_volume *volume, struct vmfs_lock *lock)
     return 0;
 }
 
+static void forget_holders(struct vmfs_lock *lock)
+{
+    lock->holder_count = 0;
+    memset(lock->holders, 0, sizeof(lock->holders));
+}
+
 int lock_take(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock_mode mode)
 {
     int rc;
@@ -72,6 +78,9 @@ int lock_take(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock
         if (rc != 0)
             return rc;
     }
+    /* Only a shared lock has holders, whatever the others say of theirs. */
+    if (lock->mode != VMFS_LOCK_READ)
+        forget_holders(lock);
     if (lock->mode == VMFS_LOCK_EXCLUSIVE)
         return busy(volume, lock, lock->slot_address);
     if (lock->mode == VMFS_LOCK_READ &&
@@ -95,8 +104,8 @@ int lock_take(struct vmfs_volume *volume, struct vmfs_lock *lock, enum vmfs_lock
 
 void lock_drop(struct vmfs_volume *volume, struct vmfs_lock *lock)
 {
-    if (lock->mode == VMFS_LOCK_READ) {
-        for (uint32_t i = 0; i < lock->holder_count && i < VMFS_LOCK_HOLDERS; i++) {
+    if (lock->mode == VMFS_LOCK_READ && lock->holder_count <= VMFS_LOCK_HOLDERS) {
+        for (uint32_t i = 0; i < lock->holder_count; i++) {
             struct vmfs_lock_holder *holder = &lock->holders[i];
 
             if (!holder_is_us(volume, holder->slot_address, holder->slot_generation))
@@ -109,7 +118,7 @@ void lock_drop(struct vmfs_volume *volume, struct vmfs_lock *lock)
             return;
     }
     lock->mode = VMFS_LOCK_FREE;
-    lock->holder_count = 0;
+    forget_holders(lock);
     memset(&lock->owner, 0, sizeof(lock->owner));
     lock->token++;
 }
@@ -194,6 +203,9 @@ static int release(struct vmfs_volume *volume, struct vmfs_lock *lock)
             !holder_is_us(volume, found.slot_address, found.slot_generation))
             return vmfs_fail(volume, -ESTALE, "the lock at 0x%llx is another host's by now",
                              (unsigned long long)lock->address);
+        if (found.mode == VMFS_LOCK_READ && found.holder_count > VMFS_LOCK_HOLDERS)
+            return vmfs_fail(volume, -EUCLEAN, "lock at 0x%llx counts %u holders; 8 fit",
+                             (unsigned long long)lock->address, found.holder_count);
         released = found;
         lock_drop(volume, &released);
         rc = sector_swap(volume, lock->address, &found, &released);

@@ -64,6 +64,11 @@ static int check_header(struct vmfs_volume *volume, const struct vmfs_resource *
     if (!layout_is_possible(volume, resource, header))
         return vmfs_fail(volume, -EUCLEAN, "%s: header describes an impossible layout",
                          resource->name);
+    /* Growing writes those of our volumes with three bits and eight bytes of affinity each. */
+    if (resource->type == VMFS_ADDR_LFB && volume->ours &&
+        (resource->bits != 3 || resource->per_cluster > 256))
+        return vmfs_fail(volume, -EUCLEAN, "%s: %u items of %u bits a cluster", resource->name,
+                         resource->per_cluster, resource->bits);
     if (!item_size_is_right(volume, resource))
         return vmfs_fail(volume, -EUCLEAN, "%s: items of %u bytes", resource->name,
                          resource->item_size);

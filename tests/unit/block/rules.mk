@@ -8,6 +8,8 @@ $(eval $(call unit_test,vmfs_errors,tests/unit/block/test_vmfs_errors.c $(BLOCK_
 $(eval $(call unit_test,vmfs_races,tests/unit/block/test_vmfs_races.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_nodes,tests/unit/block/test_vmfs_nodes.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_repair,tests/unit/block/test_vmfs_repair.c $(BLOCK_TEST_VMFS),))
+$(eval $(call unit_test,vmfs_hostile,tests/unit/block/test_vmfs_hostile.c $(BLOCK_TEST_VMFS),))
+$(eval $(call unit_test,ats,tests/unit/block/test_ats.c backends/block/ats.c,))
 $(eval $(call unit_test,vmfs_remember,tests/unit/block/test_remember.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,bdev,tests/unit/block/test_bdev.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmdk,tests/unit/block/test_vmdk.c $(BDISK_SRC),$(BDISK_LIBS)))
