@@ -121,13 +121,98 @@ static int dir_close(struct vmfs_file *dir)
     return rc != 0 ? rc : vmfs_flush(volume);
 }
 
-int dir_add(struct vmfs_volume *volume, const struct vmfs_inode *parent,
-            const struct vmfs_entry *entry)
+static bool same_entry(const struct vmfs_entry *one, const struct vmfs_entry *other)
 {
-    struct vmfs_entry found;
-    struct vmfs_file dir;
+    return one->type == other->type && one->fd_address == other->fd_address &&
+           one->generation == other->generation && strcmp(one->name, other->name) == 0;
+}
+
+struct place {
+    const struct vmfs_entry *entry;
     uint64_t position;
+};
+
+static int is_same(void *context, uint64_t position, struct vmfs_entry *entry)
+{
+    struct place *place = context;
+
+    place->position = position;
+    return !entry_is_free(entry) && same_entry(entry, place->entry);
+}
+
+/* What the header counts, after a change of which nobody knows how far it came. */
+static int count_names(struct vmfs_file *dir)
+{
+    unsigned lost;
+    int wrong, rc = dir6_audit(dir, &lost, &wrong);
+
+    return rc != 0 || wrong == 0 ? rc : dir6_set_count(dir, -(int64_t)wrong);
+}
+
+/* Takes a name out of an open directory that adding it has failed in, if it is there. */
+static int take_out(struct vmfs_file *dir, const struct vmfs_entry *entry)
+{
+    struct place place = {.entry = entry};
+    int rc = file_refresh(dir);
+
+    if (rc == 0)
+        rc = dir_each(dir->volume, &dir->inode, is_same, &place);
+    if (rc == 1)
+        rc = dir->volume->format == VMFS_FORMAT_6 ? dir6_drop(dir, place.position)
+                                                  : dir5_drop(dir, place.position);
+    if (rc == 0 && dir->volume->format == VMFS_FORMAT_6)
+        rc = count_names(dir);
+    return rc != 0 ? rc : vmfs_flush(dir->volume);
+}
+
+/* The same where closing it failed; `links` is what the directory counted before. */
+static int take_back(struct vmfs_volume *volume, const struct vmfs_inode *parent,
+                     const struct vmfs_entry *entry, uint32_t links)
+{
+    struct vmfs_file dir;
+    int rc = dir_open(volume, parent, &dir), closed;
+
+    if (rc != 0)
+        return rc;
+    rc = take_out(&dir, entry);
+    if (rc == 0 && dir.inode.fd.link_count > links)
+        dir.inode.fd.link_count--;
+    closed = dir_close(&dir);
+    return rc != 0 ? rc : closed;
+}
+
+/* Adds a name to an open directory; *left as for dir_add(). */
+static int add_to_open(struct vmfs_file *dir, const struct vmfs_entry *entry, bool *left)
+{
+    struct vmfs_volume *volume = dir->volume;
+    char cause[VMFS_ERROR_MAX];
+    struct vmfs_entry found;
+    uint64_t position;
+    int rc = dir_find(volume, &dir->inode, entry->name, &found, &position);
+
+    if (rc == 0)
+        return vmfs_fail(volume, -EEXIST, "\"%s\" already exists", entry->name);
+    if (rc != -ENOENT)
+        return rc;
+    rc = volume->format == VMFS_FORMAT_6 ? dir6_add(dir, entry) : dir5_add(dir, entry);
+    if (rc == 0) {
+        dir->inode.fd.link_count += entry->type == VMFS_TYPE_DIRECTORY;
+        return 0;
+    }
+    memcpy(cause, volume->error, sizeof(cause));
+    *left = take_out(dir, entry) != 0;
+    memcpy(volume->error, cause, sizeof(cause));
+    return rc;
+}
+
+int dir_add(struct vmfs_volume *volume, const struct vmfs_inode *parent,
+            const struct vmfs_entry *entry, bool *left)
+{
+    struct vmfs_file dir;
+    uint32_t links;
     int rc = vmfs_begin(volume);
+
+    *left = false;
 
     if (rc != 0)
         return rc;
@@ -136,15 +221,12 @@ int dir_add(struct vmfs_volume *volume, const struct vmfs_inode *parent,
         vmfs_end(volume);
         return rc;
     }
-    rc = dir_find(volume, &dir.inode, entry->name, &found, &position);
-    if (rc == 0)
-        rc = vmfs_fail(volume, -EEXIST, "\"%s\" already exists", entry->name);
-    else if (rc == -ENOENT)
-        rc = volume->format == VMFS_FORMAT_6 ? dir6_add(&dir, entry) : dir5_add(&dir, entry);
-    if (rc == 0 && entry->type == VMFS_TYPE_DIRECTORY)
-        dir.inode.fd.link_count++;
-    if (dir_close(&dir) != 0 && rc == 0)
+    links = dir.inode.fd.link_count;
+    rc = add_to_open(&dir, entry, left);
+    if (dir_close(&dir) != 0 && rc == 0) {
         rc = -EIO;
+        *left = take_back(volume, parent, entry, links) != 0;
+    }
     vmfs_end(volume);
     return rc;
 }
@@ -161,11 +243,16 @@ static int is_at(void *context, uint64_t position, struct vmfs_entry *entry)
 
     if (position != at->position)
         return 0;
-    return entry->type == at->entry->type && entry->fd_address == at->entry->fd_address &&
-                   entry->generation == at->entry->generation &&
-                   strcmp(entry->name, at->entry->name) == 0
-               ? 1
-               : -ENOENT;
+    return same_entry(entry, at->entry) ? 1 : -ENOENT;
+}
+
+/* Half dropped, a name might not be found and yet count: what fails is done once more. */
+static int drop_from_open(struct vmfs_file *dir, uint64_t position, const struct vmfs_entry *entry)
+{
+    int rc =
+        dir->volume->format == VMFS_FORMAT_6 ? dir6_drop(dir, position) : dir5_drop(dir, position);
+
+    return rc != 0 ? take_out(dir, entry) : 0;
 }
 
 int dir_drop(struct vmfs_volume *volume, const struct vmfs_inode *parent, uint64_t position,
@@ -186,8 +273,7 @@ int dir_drop(struct vmfs_volume *volume, const struct vmfs_inode *parent, uint64
     if (rc == 0 || rc == -ENOENT)
         rc = vmfs_fail(volume, -ENOENT, "the name \"%s\" was changed by another", entry->name);
     else if (rc == 1)
-        rc =
-            volume->format == VMFS_FORMAT_6 ? dir6_drop(&dir, position) : dir5_drop(&dir, position);
+        rc = drop_from_open(&dir, position, entry);
     if (rc == 0 && entry->type == VMFS_TYPE_DIRECTORY && dir.inode.fd.link_count > 2)
         dir.inode.fd.link_count--;
     if (dir_close(&dir) != 0 && rc == 0)

@@ -93,6 +93,7 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
     char name[VMFS_NAME_MAX + 1];
     struct vmfs_inode parent;
     struct vmfs_file *file;
+    bool left = false;
     uint64_t blocks;
     int rc = path_require_absent(volume, path, &parent, name);
 
@@ -119,9 +120,9 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
     if (rc == 0)
         rc = vmfs_flush(volume);
     if (rc == 0)
-        rc = path_add_name(volume, &parent, name, &file->inode);
+        rc = path_add_name(volume, &parent, name, &file->inode, &left);
     if (rc != 0) {
-        file_destroy(file);
+        file_abandon(file, left);
         file_free(file);
         return rc;
     }
@@ -134,6 +135,7 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
     char name[VMFS_NAME_MAX + 1];
     struct vmfs_inode parent;
     struct vmfs_file *dir;
+    bool left = false;
     int rc = path_require_absent(volume, path, &parent, name);
 
     if (rc != 0)
@@ -152,11 +154,11 @@ int vmfs_mkdir(struct vmfs_volume *volume, const char *path)
     if (rc == 0)
         rc = vmfs_flush(volume);
     if (rc == 0)
-        rc = path_add_name(volume, &parent, name, &dir->inode);
+        rc = path_add_name(volume, &parent, name, &dir->inode, &left);
     if (rc == 0)
         rc = inode_unlock(volume, &dir->inode);
     else
-        file_destroy(dir);
+        file_abandon(dir, left);
     file_free(dir);
     return rc != 0 ? rc : vmfs_flush(volume);
 }
@@ -197,6 +199,19 @@ static int drop_name(struct vmfs_volume *volume, const struct vmfs_inode *parent
     return rc != 0 ? rc : dir_drop(volume, parent, position, &entry);
 }
 
+/* After one of its names has gone: a renaming that was cut off may have left another. */
+static int lose_link(struct vmfs_volume *volume, struct vmfs_inode *inode)
+{
+    int rc;
+
+    if (inode->fd.type == VMFS_TYPE_DIRECTORY || inode->fd.link_count <= 1)
+        return inode_destroy(volume, inode);
+    rc = inode_set_links(volume, inode, inode->fd.link_count - 1);
+    if (inode_unlock(volume, inode) != 0 && rc == 0)
+        rc = -EIO;
+    return rc;
+}
+
 int vmfs_remove(struct vmfs_volume *volume, const char *path)
 {
     char name[VMFS_NAME_MAX + 1];
@@ -213,7 +228,7 @@ int vmfs_remove(struct vmfs_volume *volume, const char *path)
         if (rc != 0)
             lock_give_up(volume, &inode.fd.lock);
         else
-            rc = inode_destroy(volume, &inode);
+            rc = lose_link(volume, &inode);
     }
     if (rc == 0)
         rc = vmfs_flush(volume);

@@ -241,6 +241,17 @@ int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, uint32_t 
     return rc;
 }
 
+int inode_set_links(struct vmfs_volume *volume, struct vmfs_inode *inode, uint32_t links)
+{
+    int rc;
+
+    if (inode->fd.type == VMFS_TYPE_DIRECTORY)
+        return 0;
+    inode->fd.link_count = links;
+    rc = inode_write(volume, inode);
+    return rc != 0 ? rc : vmfs_flush(volume);
+}
+
 int inode_lock(struct vmfs_volume *volume, struct vmfs_inode *inode, enum vmfs_lock_mode mode)
 {
     struct vmfs_inode now;

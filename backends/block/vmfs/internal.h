@@ -346,6 +346,12 @@ int inode_write(struct vmfs_volume *volume, struct vmfs_inode *inode);
 int inode_create(struct vmfs_volume *volume, enum vmfs_file_type type, uint32_t parent,
                  struct vmfs_inode *out);
 /*
+ * Sets what a file counts of its names, while the caller has it locked: on stable storage. It has
+ * one; two while it is being renamed, so that losing either of them does not destroy it.
+ * Directories count otherwise: nothing is done.
+ */
+int inode_set_links(struct vmfs_volume *volume, struct vmfs_inode *inode, uint32_t links);
+/*
  * Takes or drops the descriptor's lock on disk, and reads it again once it is locked. -ENOENT, and
  * no lock is left, when it is another file's by now.
  */
@@ -447,6 +453,8 @@ void file_give_back(struct vmfs_file *file, uint64_t n, const uint64_t *addresse
                     const bool *chosen, uint32_t count);
 /* inode_destroy() for a file that could not be made, whatever it has become. */
 void file_destroy(struct vmfs_file *file);
+/* The same, but one whose name may have been `left` in its directory stays, unlocked. */
+void file_abandon(struct vmfs_file *file, bool left);
 
 /* ---- dir.c (any format), dir5.c, dir6.c ---- */
 struct dir_visit {
@@ -462,9 +470,12 @@ int dir_each(struct vmfs_volume *volume, const struct vmfs_inode *dir,
              void *context);
 int dir_find(struct vmfs_volume *volume, const struct vmfs_inode *dir, const char *name,
              struct vmfs_entry *out, uint64_t *position);
-/* Adds a name. -EEXIST; -ENOENT when the directory is gone. */
+/*
+ * Adds a name. -EEXIST; -ENOENT when the directory is gone. What failed is undone; *left says that
+ * this failed too, and that the name may be there: what it leads to must stay.
+ */
 int dir_add(struct vmfs_volume *volume, const struct vmfs_inode *parent,
-            const struct vmfs_entry *entry);
+            const struct vmfs_entry *entry, bool *left);
 /* Drops the name at `position` if it is `entry`; -ENOENT when it or the directory is gone. */
 int dir_drop(struct vmfs_volume *volume, const struct vmfs_inode *parent, uint64_t position,
              const struct vmfs_entry *entry);
@@ -499,8 +510,9 @@ int path_parent(struct vmfs_volume *volume, const char *path, struct vmfs_inode 
 /* The directory and name a new path would have. -EEXIST; dir_add() has the last word. */
 int path_require_absent(struct vmfs_volume *volume, const char *path, struct vmfs_inode *parent,
                         char name[VMFS_NAME_MAX + 1]);
+/* As dir_add(). */
 int path_add_name(struct vmfs_volume *volume, const struct vmfs_inode *parent, const char *name,
-                  const struct vmfs_inode *inode);
+                  const struct vmfs_inode *inode, bool *left);
 /*
  * Looks a name up again in its directory as it is now. While the caller has the file locked that
  * stays so. -ENOENT when the name is gone or leads elsewhere.

@@ -24,6 +24,7 @@ int vmfs_symlink(struct vmfs_volume *volume, const char *target, const char *pat
     struct vmfs_file link = {.volume = volume, .share = VMFS_SHARE_EXCLUSIVE};
     char name[VMFS_NAME_MAX + 1];
     struct vmfs_inode parent;
+    bool left = false;
     int rc;
 
     if (target[0] == '\0' || strlen(target) >= VMFS_LINK_MAX)
@@ -41,11 +42,11 @@ int vmfs_symlink(struct vmfs_volume *volume, const char *target, const char *pat
     if (rc == 0)
         rc = vmfs_flush(volume);
     if (rc == 0)
-        rc = path_add_name(volume, &parent, name, &link.inode);
+        rc = path_add_name(volume, &parent, name, &link.inode, &left);
     if (rc == 0)
         rc = inode_unlock(volume, &link.inode);
     else
-        file_destroy(&link);
+        file_abandon(&link, left);
     map_cache_free(&link.cache);
     return rc != 0 ? rc : vmfs_flush(volume);
 }

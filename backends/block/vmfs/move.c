@@ -93,27 +93,36 @@ static int drop_name(struct vmfs_volume *volume, const struct move *move,
 }
 
 /*
- * After an error: two names of one file would let either be removed with the file. The new one goes
- * if the old one is there; else the file has moved.
+ * After an error: the new name goes if the old one is there; else the file has moved. Where that
+ * fails too, both names stay, and are counted.
  */
-static void take_back(struct vmfs_volume *volume, struct move *move, bool elsewhere)
+static void take_back(struct vmfs_volume *volume, struct move *move, uint32_t links, bool elsewhere)
 {
     char cause[VMFS_ERROR_MAX];
     struct vmfs_entry entry;
     uint64_t position;
+    bool stays;
+    int rc;
 
     memcpy(cause, volume->error, sizeof(cause));
-    if (path_find_again(volume, &move->old_parent, move->old_name, &move->inode, &entry,
-                        &position) == 0 &&
-        drop_name(volume, move, &move->new_parent, move->new_name) == 0 && elsewhere &&
-        inode_read_again(volume, &move->inode, &move->inode) == 0)
-        tell_parent(volume, move, &move->old_parent);
+    rc =
+        path_find_again(volume, &move->old_parent, move->old_name, &move->inode, &entry, &position);
+    stays = rc == 0;
+    if (stays)
+        rc = drop_name(volume, move, &move->new_parent, move->new_name);
+    if (rc == 0 || rc == -ENOENT)
+        rc = inode_read_again(volume, &move->inode, &move->inode);
+    if (rc == 0 && stays && elsewhere)
+        rc = tell_parent(volume, move, &move->old_parent);
+    if (rc == 0)
+        inode_set_links(volume, &move->inode, links);
     memcpy(volume->error, cause, sizeof(cause));
 }
 
 static int change_names(struct vmfs_volume *volume, struct move *move)
 {
-    bool elsewhere = move->old_parent.fd.address != move->new_parent.fd.address;
+    bool elsewhere = move->old_parent.fd.address != move->new_parent.fd.address, left;
+    uint32_t links = move->inode.fd.link_count;
     struct vmfs_entry entry;
     uint64_t position;
     int rc =
@@ -121,16 +130,19 @@ static int change_names(struct vmfs_volume *volume, struct move *move)
 
     if (rc == 0 && elsewhere && move->inode.fd.type == VMFS_TYPE_DIRECTORY)
         rc = require_outside(volume, move);
-    if (rc == 0)
-        rc = path_add_name(volume, &move->new_parent, move->new_name, &move->inode);
     if (rc != 0)
         return rc;
-    if (elsewhere)
+    rc = inode_set_links(volume, &move->inode, links + 1);
+    if (rc == 0)
+        rc = path_add_name(volume, &move->new_parent, move->new_name, &move->inode, &left);
+    if (rc == 0 && elsewhere)
         rc = tell_parent(volume, move, &move->new_parent);
     if (rc == 0)
         rc = drop_name(volume, move, &move->old_parent, move->old_name);
     if (rc != 0)
-        take_back(volume, move, elsewhere);
+        take_back(volume, move, links, elsewhere);
+    else /* if that fails, the checker mends it */
+        inode_set_links(volume, &move->inode, links);
     return rc;
 }
 

@@ -85,14 +85,14 @@ int path_parent(struct vmfs_volume *volume, const char *path, struct vmfs_inode 
 }
 
 int path_add_name(struct vmfs_volume *volume, const struct vmfs_inode *parent, const char *name,
-                  const struct vmfs_inode *inode)
+                  const struct vmfs_inode *inode, bool *left)
 {
     struct vmfs_entry entry = {.type = inode->fd.type,
                                .fd_address = inode->fd.address,
                                .generation = inode->fd.generation};
 
     memcpy(entry.name, name, strlen(name));
-    return dir_add(volume, parent, &entry);
+    return dir_add(volume, parent, &entry, left);
 }
 
 int path_find_again(struct vmfs_volume *volume, const struct vmfs_inode *parent, const char *name,
@@ -166,6 +166,9 @@ static int list_one(void *context, uint64_t position, struct vmfs_entry *entry)
     if (entry_is_free(entry) || entry_is_dot(entry))
         return 0;
     rc = inode_read(listing->volume, entry->fd_address, &inode);
+    /* A name that leads nowhere hides no others; a file may go while we look. */
+    if (rc == -ENOENT || (rc == 0 && inode.fd.generation != entry->generation))
+        return 0;
     if (rc != 0)
         return rc;
     stat_of(&inode, &stat);

@@ -141,3 +141,16 @@ void file_destroy(struct vmfs_file *file)
         inode_destroy(file->volume, &file->inode);
     memcpy(file->volume->error, cause, sizeof(cause));
 }
+
+void file_abandon(struct vmfs_file *file, bool left)
+{
+    char cause[VMFS_ERROR_MAX];
+
+    if (!left) {
+        file_destroy(file);
+        return;
+    }
+    memcpy(cause, file->volume->error, sizeof(cause));
+    inode_unlock(file->volume, &file->inode);
+    memcpy(file->volume->error, cause, sizeof(cause));
+}
