@@ -22,8 +22,8 @@ struct memory_bdev {
     struct memory_write *undo;
     unsigned undo_count, undo_room;
     unsigned read_count, write_count;
-    int fail_after; /* this many more transfers, then every one fails with -EIO; -1: never */
-    bool fail_once; /* then only one does, and fail_after is -1 again */
+    int fail_after;  /* this many more transfers, then every one fails with -EIO; -1: never */
+    bool fail_once;  /* then only one does, and fail_after is -1 again */
     uint64_t bad_at; /* reads of the byte here fail with -EIO; 0: of none */
 };
 
