@@ -171,6 +171,8 @@ static int check_directory(struct checker *checker, const struct check_folder *f
     visit.dir = &dir;
     if (rc == 0)
         rc = dir_each(volume, &dir, check_entry, &visit);
+    if (rc == 0 && volume->ours && volume->format == VMFS_FORMAT_6)
+        rc = dir6_check_blocks(volume, &dir);
     if (rc == -ENOMEM)
         return rc;
     if (rc != 0) {

@@ -41,6 +41,11 @@ uint64_t dir6_hash_position(const struct vmfs_inode *dir, const char *name);
 int dir6_link(struct vmfs_file *dir, const char *name, uint32_t location);
 /* Changes the header's count of names. */
 int dir6_set_count(struct vmfs_file *dir, int64_t change);
+/*
+ * Whether each block is of the type that the map of blocks gives it: names in one that calls itself
+ * another would not be seen. -EUCLEAN. For directories with one map: those of our volumes.
+ */
+int dir6_check_blocks(struct vmfs_volume *volume, const struct vmfs_inode *dir);
 /* How many records the hash table does not find, and by how much the header miscounts them. */
 int dir6_audit(struct vmfs_file *dir, unsigned *lost, int *count_error);
 /* Makes hash table, link groups and count anew from the records. */

@@ -5,6 +5,26 @@
 #include <errno.h>
 #include <string.h>
 
+int dir6_check_blocks(struct vmfs_volume *volume, const struct vmfs_inode *dir)
+{
+    uint64_t at = dir6_block_position(volume, 0) + VMFS6_DIR_BLOCK_HEADER;
+    struct dir6_block block;
+    int rc = 0;
+
+    for (uint64_t b = 0; rc == 0 && b < dir6_block_count(volume, dir); b++) {
+        uint8_t byte, type;
+
+        rc = map_read(volume, NULL, dir, at + b / 2, &byte, 1);
+        if (rc == 0)
+            rc = dir6_read_block(volume, dir, b, &block);
+        type = (b % 2 == 0 ? byte >> 4 : byte) & 3;
+        if (rc == 0 && block.header.type != type)
+            rc = vmfs_fail(volume, -EUCLEAN, "block %llu has type %u, its map says %u",
+                           (unsigned long long)b, block.header.type, type);
+    }
+    return rc;
+}
+
 struct audit {
     struct vmfs_file *dir;
     unsigned records, lost;

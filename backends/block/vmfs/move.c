@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Far more than the checker, or a path, goes down. */
+/* Far more than a path goes down. */
 #define MAX_DEPTH 4096u
 
 /* What is moved, from where to where. */

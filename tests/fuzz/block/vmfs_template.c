@@ -11,6 +11,8 @@
 
 #define MIB   1048576ull
 #define NAMES 24
+#define SIZE  (280 * MIB)
+#define ROOM  (400 * MIB) /* that a volume can grow into */
 
 static void fill(struct vmfs_volume *volume)
 {
@@ -112,8 +114,9 @@ struct vmfs_template *vmfs_template(unsigned which)
 
     if (made->memory != NULL)
         return made;
-    made->memory = memory_bdev_new(280 * MIB);
+    made->memory = memory_bdev_new(SIZE + ROOM);
     dev = &made->memory->dev;
+    dev->size = SIZE;
     if (vmfs_mkfs(dev, &options, error) != 0 ||
         vmfs_open(&dev, 1, VMFS_OPEN_WRITE, &volume, error) != 0)
         abort();
@@ -206,6 +209,101 @@ static void use(struct vmfs_volume *volume)
     vmfs_remove(volume, "d/thin");
 }
 
+/* ---- changes in any order ---- */
+
+static void open_shared(struct vmfs_volume *volume)
+{
+    struct vmfs_file *one, *two;
+
+    if (vmfs_file_open(volume, "d/thin", VMFS_SHARE_READ, &one) != 0)
+        return;
+    if (vmfs_file_open(volume, "d/thin", VMFS_SHARE_READ, &two) == 0)
+        vmfs_file_close(two);
+    vmfs_file_close(one);
+}
+
+static void write_file(struct vmfs_volume *volume)
+{
+    static uint8_t buffer[5000];
+    struct vmfs_file *file;
+
+    if (vmfs_file_open(volume, "d/thin", VMFS_SHARE_EXCLUSIVE, &file) != 0)
+        return;
+    for (unsigned n = 0; n < 3; n++)
+        vmfs_file_write(file, n * 1025 * MIB - n, buffer, sizeof(buffer));
+    vmfs_file_discard(file, MIB, 1030 * MIB);
+    vmfs_file_truncate(file, 1025 * MIB + 5);
+    vmfs_file_truncate(file, 0);
+    vmfs_file_close(file);
+}
+
+static void enlarge_small(struct vmfs_volume *volume)
+{
+    struct vmfs_file *file;
+
+    if (vmfs_file_open(volume, "d/small-1", VMFS_SHARE_EXCLUSIVE, &file) != 0)
+        return;
+    vmfs_file_extend(file, 3 * MIB, VMFS_ZEROEDTHICK, NULL, NULL);
+    vmfs_file_extend(file, 1000 * MIB, VMFS_THIN, NULL, NULL);
+    vmfs_file_write(file, 900 * MIB, "z", 1);
+    vmfs_file_truncate(file, MIB - 1);
+    vmfs_file_close(file);
+}
+
+static void create_files(struct vmfs_volume *volume)
+{
+    struct vmfs_file *file;
+
+    if (vmfs_file_create(volume, "d/new", 5000, VMFS_ZEROEDTHICK, NULL, NULL, &file) == 0)
+        vmfs_file_close(file);
+    if (vmfs_file_create(volume, "large", 600 * MIB, VMFS_THIN, NULL, NULL, &file) == 0) {
+        vmfs_file_write(file, 500 * MIB, "z", 1);
+        vmfs_file_close(file);
+    }
+    vmfs_symlink(volume, "to", "d/link2");
+}
+
+static void move_names(struct vmfs_volume *volume)
+{
+    vmfs_mkdir(volume, "e");
+    vmfs_rename(volume, "d/small-3", "e/other");
+    vmfs_rename(volume, "d/small-2", "d/second");
+    vmfs_rename(volume, "d", "e/d");
+    vmfs_rename(volume, "e/d", "d");
+}
+
+static void remove_names(struct vmfs_volume *volume)
+{
+    vmfs_remove(volume, "d/small-4");
+    vmfs_remove(volume, "d/link");
+    vmfs_remove(volume, "d/thin");
+    vmfs_remove(volume, "e");
+}
+
+static void grow(struct vmfs_volume *volume)
+{
+    uint64_t bytes;
+
+    vmfs_grow(volume);
+    vmfs_reclaim(volume, NULL, NULL, &bytes);
+    vmfs_set_label(volume, "grown");
+}
+
+#define CHANGES 6
+
+/* The changes named, and a repair of what they leave. */
+static void change(struct vmfs_volume *volume, const uint8_t *order)
+{
+    static void (*const changes[])(struct vmfs_volume * volume) = {
+        open_shared, write_file, enlarge_small, create_files, move_names, remove_names, grow,
+    };
+    struct vmfs_check check = {.repair = true};
+
+    for (unsigned i = 0; i < CHANGES; i++)
+        changes[order[i] % (sizeof(changes) / sizeof(changes[0]))](volume);
+    vmfs_check(volume, &check);
+}
+
 /* Opens the spoiled volume, uses it, and brings the template back. */
 static void try(struct vmfs_template *made)
 {
@@ -236,4 +334,35 @@ void vmfs_template_spoil_volume(struct vmfs_template *made, const uint8_t *data,
     memory_bdev_mark(made->memory);
     patch(made->memory, made->volume, made->volume_count, data, size);
     try(made);
+}
+
+void vmfs_template_grow(struct vmfs_template *made, bool more)
+{
+    made->memory->dev.size = more ? SIZE + ROOM : SIZE;
+}
+
+void vmfs_template_change(struct vmfs_template *made, const uint8_t *head, const uint8_t *data,
+                          size_t size)
+{
+    struct vmfs_target places[VMFS_TEMPLATE_PLACES + 3];
+    struct memory_bdev *memory = made->memory;
+    struct bdev *dev = &memory->dev;
+    unsigned transfer = head[0] | (unsigned)head[1] << 8;
+    char error[VMFS_ERROR_MAX];
+    struct vmfs_volume *volume;
+
+    memcpy(places, made->volume, sizeof(made->volume));
+    places[made->volume_count] = made->inode;
+    places[made->volume_count + 1] = made->directory;
+    places[made->volume_count + 2] = made->pointers;
+    memory_bdev_mark(memory);
+    patch(memory, places, made->volume_count + 3, data, size);
+    if (vmfs_open(&dev, 1, VMFS_OPEN_WRITE | VMFS_OPEN_NO_WAIT, &volume, error) == 0) {
+        memory->fail_once = true;
+        memory->fail_after = transfer == 0xFFFF ? -1 : (int)transfer;
+        change(volume, head + 2);
+        memory->fail_after = -1;
+        vmfs_close(volume);
+    }
+    memory_bdev_rollback(memory);
 }

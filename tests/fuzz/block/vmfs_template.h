@@ -5,6 +5,7 @@
 
 #include "../../unit/block/memory_bdev.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,16 @@ struct vmfs_template *vmfs_template(unsigned which);
  * offset, one length, the bytes), then as below.
  */
 void vmfs_template_spoil_volume(struct vmfs_template *made, const uint8_t *data, size_t size);
+
+/* Whether the template's device has more room than the volume on it. */
+void vmfs_template_grow(struct vmfs_template *made, bool more);
+/*
+ * Spoils any place as above, the descriptor, directory and pointer block among them, and makes the
+ * changes that head[2] to head[7] name, and a repair, while the transfer that head[0] and head[1]
+ * number fails; 0xFFFF: none.
+ */
+void vmfs_template_change(struct vmfs_template *made, const uint8_t *head, const uint8_t *data,
+                          size_t size);
 
 /*
  * Spoils a place by a list of patches (three bytes offset, one length, the bytes), uses every call

@@ -150,9 +150,10 @@ static uint64_t directory_length(struct vmfs_volume *volume)
 static void test_unreadable_directory(void **state)
 {
     (void)state;
-    if (version == 6)
+    if (version == 6) {
         damage(record_block_type, 9);
-    else
+        damage(record_block_type, VMFS6_DIR_LINKS);
+    } else
         damage(directory_length, 1);
 }
 
