@@ -31,8 +31,7 @@ static const char usage[] =
     "      --fill-foreign  also fill the holes of files on a volume not made by Corbel (with "
     "--write)\n"
     "      --break-dead    take over from a host that died with the volume open (with --write)\n"
-    "      --direct        contents are not kept in memory: fastest for copying whole disks with "
-    "cp\n"
+    "      --direct        contents are not kept in memory: for copying from quick disks with cp\n"
     "      --allow-other   other users may look too\n"
     "  -f, --foreground    stay in the foreground and say what fails\n"
     "      --help\n";
