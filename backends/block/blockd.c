@@ -3,8 +3,6 @@
 #include "lib/instance.h"
 #include "lib/launcher.h"
 
-#define RUN_DIR "/run/corbel"
-
 int main(void)
 {
     const struct launcher_options options = {
@@ -13,7 +11,7 @@ int main(void)
         .program = "corbel-blkback",
     };
 
-    if (instance_lock(RUN_DIR, options.name) < 0)
+    if (instance_lock(INSTANCE_RUN_DIRECTORY, options.name) < 0)
         return 1;
     return launcher_run(&options);
 }

@@ -3,6 +3,9 @@
 #ifndef BACKENDS_LIB_INSTANCE_H
 #define BACKENDS_LIB_INSTANCE_H
 
+/* Where daemons keep their locks, sockets and counters. */
+#define INSTANCE_RUN_DIRECTORY "/run/corbel"
+
 /* A former one may be about to end. */
 #define INSTANCE_PATIENCE_MS 1000
 

@@ -24,7 +24,6 @@
 #include <xentoollog.h>
 
 #define CONFIG_PATH   "/etc/corbel/vswitch.conf"
-#define RUN_DIR       "/run/corbel"
 #define MAINTENANCE_S 2
 #define EVENTS_MAX    32
 
@@ -231,7 +230,7 @@ static int watch_dhcp_logs(struct daemon *d)
 static int start(struct daemon *d, const char *control_path)
 {
     if (open_descriptors(d, control_path) < 0 ||
-        switches_init(&d->switches, &d->config, RUN_DIR) < 0 || open_xen(d) < 0)
+        switches_init(&d->switches, &d->config, INSTANCE_RUN_DIRECTORY) < 0 || open_xen(d) < 0)
         return -1;
     if (watch_fd(d, xs_fileno(d->xs), SOURCE_STORE, on_store, NULL) < 0 ||
         watch_fd(d, xenevtchn_fd(d->evtchn), SOURCE_EVENT, on_event, NULL) < 0 ||
@@ -324,7 +323,7 @@ int main(int argc, char **argv)
     }
     if (check)
         return EXIT_SUCCESS;
-    if (instance_lock(RUN_DIR, "corbel-vswitchd") < 0)
+    if (instance_lock(INSTANCE_RUN_DIRECTORY, "corbel-vswitchd") < 0)
         return EXIT_FAILURE;
     result = start(&d, control_path) < 0 ? -1 : run(&d);
     finish(&d);

@@ -213,7 +213,6 @@ int dir_add(struct vmfs_volume *volume, const struct vmfs_inode *parent,
     int rc = vmfs_begin(volume);
 
     *left = false;
-
     if (rc != 0)
         return rc;
     rc = dir_open(volume, parent, &dir);

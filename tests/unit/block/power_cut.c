@@ -29,18 +29,6 @@ static void fill(uint8_t *buffer, size_t length, uint32_t seed)
         buffer[i] = (uint8_t)cut_random(&state);
 }
 
-struct vmfs_volume *cut_open(struct memory_bdev *memory)
-{
-    struct bdev *dev = &memory->dev;
-    char error[VMFS_ERROR_MAX] = "";
-    struct vmfs_volume *volume;
-    int rc = vmfs_open(&dev, 1, VMFS_OPEN_WRITE, &volume, error);
-
-    if (rc != 0)
-        fail_msg("volume does not open: %s", error);
-    return volume;
-}
-
 void claim_write(struct memory_bdev *memory, struct vmfs_volume *volume, struct vmfs_file *file,
                  const char *path, uint64_t offset, size_t length, uint32_t seed)
 {
@@ -159,7 +147,7 @@ void cut_print_finding(void *context, const char *finding)
 
 void cut_survive(struct memory_bdev *memory, unsigned cut, bool look_around)
 {
-    struct vmfs_volume *volume = cut_open(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_check repair = {.repair = true}, again = {.report = cut_print_finding};
 
     if (vmfs_check(volume, &repair) != 0)

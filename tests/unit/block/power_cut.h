@@ -6,9 +6,7 @@
 #ifndef TESTS_UNIT_BLOCK_POWER_CUT_H
 #define TESTS_UNIT_BLOCK_POWER_CUT_H
 
-#include "memory_bdev.h"
-
-#include "block/vmfs/vmfs.h"
+#include "volume_fixture.h"
 
 #define MIB        (1ull << 20)
 #define MAX_CLAIMS 64
@@ -30,9 +28,6 @@ uint32_t cut_random(uint32_t *state);
 /* A disk full of old bytes, with a new volume on its first `size` bytes. */
 struct memory_bdev *cut_make_larger(unsigned version, uint64_t size, uint64_t device);
 struct memory_bdev *cut_make(unsigned version);
-
-/* Opens the volume for writing; fails the test where that fails. */
-struct vmfs_volume *cut_open(struct memory_bdev *memory);
 
 /* Writes bytes that the seed gives, flushes, and claims them from then on. */
 void claim_write(struct memory_bdev *memory, struct vmfs_volume *volume, struct vmfs_file *file,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Unit tests of the block backend and its libraries.
-BLOCK_TEST_VMFS := $(VMFS_SRC) backends/block/bdev.c tests/unit/block/memory_bdev.c
+BLOCK_TEST_VMFS := $(VMFS_SRC) backends/block/bdev.c $(addprefix tests/unit/block/,memory_bdev.c volume_fixture.c)
 $(eval $(call unit_test,vmfs_power_cut,tests/unit/block/test_power_cut.c tests/unit/block/power_cut.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_size,tests/unit/block/test_vmfs_size.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs,tests/unit/block/test_vmfs.c $(BLOCK_TEST_VMFS),))

@@ -311,8 +311,7 @@ static void test_kill_loses_nothing(void **state)
     printf("%u seeds, %u kills\n", seeds, 3 * seeds);
 }
 
-/* Sparse disks keep what is discarded and what a kill left half done: a volume has room for so many
- * runs on one. */
+/* Sparse disks keep what is discarded or half done: the volume has room for so many runs on one. */
 #define SEEDS_A_DISK 25u
 
 /* The formats that keep tables: what they took for an answered write must be in them. */

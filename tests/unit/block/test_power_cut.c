@@ -66,7 +66,7 @@ static void live_moving(struct memory_bdev *memory, struct vmfs_volume *volume)
 /* The recorded run: everything a datastore's life has, small. */
 static void live(struct memory_bdev *memory, unsigned version)
 {
-    struct vmfs_volume *volume = cut_open(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_file *thin, *thick, *small, *large;
 
     assert_int_equal(vmfs_mkdir(volume, "d"), 0);
@@ -257,7 +257,7 @@ static void random_live(struct memory_bdev *memory, uint32_t seed)
 {
     struct run run = {.memory = memory, .random = seed * 2654435761u + 7};
 
-    run.volume = cut_open(memory);
+    run.volume = fixture_open(memory, VMFS_OPEN_WRITE);
     assert_int_equal(vmfs_mkdir(run.volume, "d"), 0);
     run_create(&run);
     for (unsigned step = 0; step < RUN_STEPS; step++) {
@@ -359,7 +359,7 @@ static void tear_everywhere(struct memory_bdev *memory)
 static void tear_growth(unsigned version, uint64_t before, uint64_t after)
 {
     struct memory_bdev *memory = cut_make(version);
-    struct vmfs_volume *volume = cut_open(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_file *file;
 
     claim_count = 0;
@@ -392,7 +392,7 @@ static void test_torn_growth(void **state)
 static void test_cut_extension(void **state)
 {
     struct memory_bdev *memory = cut_make(*(unsigned *)*state);
-    struct vmfs_volume *volume = cut_open(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     uint32_t random = 7;
 
     claim_count = 0;
@@ -416,7 +416,7 @@ static void test_cut_extension(void **state)
 /* The size of the volume once what a cut left of its growth has been mended and grown again. */
 static uint64_t grow_again(struct memory_bdev *memory)
 {
-    struct vmfs_volume *volume = cut_open(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_check check = {.report = cut_print_finding};
     struct vmfs_info info;
 
@@ -432,7 +432,7 @@ static uint64_t grow_again(struct memory_bdev *memory)
 static void test_cut_growth(void **state)
 {
     struct memory_bdev *memory = cut_make_larger(*(unsigned *)*state, 300 * MIB, 600 * MIB);
-    struct vmfs_volume *volume = cut_open(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_file *file;
     uint32_t random = 11;
 

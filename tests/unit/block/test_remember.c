@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading with VMFS_OPEN_REMEMBER: few requests, changes seen within the time that is promised. */
-#include "memory_bdev.h"
+#include "volume_fixture.h"
 
 #include "block/vmfs/vmfs.h"
 
@@ -13,17 +13,6 @@
 
 #define MIB   (1ull << 20)
 #define FILES 100u
-
-static struct vmfs_volume *open_with(struct memory_bdev *memory, unsigned flags)
-{
-    struct bdev *dev = &memory->dev;
-    char error[VMFS_ERROR_MAX] = "";
-    struct vmfs_volume *volume;
-
-    if (vmfs_open(&dev, 1, flags, &volume, error) != 0)
-        fail_msg("open: %s", error);
-    return volume;
-}
 
 static void create(struct vmfs_volume *volume, const char *path, uint64_t length)
 {
@@ -43,7 +32,7 @@ static struct memory_bdev *make(unsigned version)
 
     if (vmfs_mkfs(&memory->dev, &options, error) != 0)
         fail_msg("mkfs: %s", error);
-    volume = open_with(memory, VMFS_OPEN_WRITE);
+    volume = fixture_open(memory, VMFS_OPEN_WRITE);
     assert_int_equal(vmfs_mkdir(volume, "d"), 0);
     for (unsigned n = 0; n < FILES; n++) {
         snprintf(path, sizeof(path), "d/%u", n);
@@ -71,11 +60,11 @@ static unsigned look_at_all(struct memory_bdev *memory, struct vmfs_volume *volu
 static void test_few_reads(void **state)
 {
     struct memory_bdev *memory = make(*(unsigned *)*state);
-    struct vmfs_volume *volume = open_with(memory, 0);
+    struct vmfs_volume *volume = fixture_open(memory, 0);
 
     assert_true(look_at_all(memory, volume) >= 3 * FILES);
     vmfs_close(volume);
-    volume = open_with(memory, VMFS_OPEN_REMEMBER);
+    volume = fixture_open(memory, VMFS_OPEN_REMEMBER);
     assert_true(look_at_all(memory, volume) <= FILES / 4);
     vmfs_close(volume);
     memory_bdev_free(memory);
@@ -84,11 +73,11 @@ static void test_few_reads(void **state)
 static void test_changes_are_seen(void **state)
 {
     struct memory_bdev *memory = make(*(unsigned *)*state);
-    struct vmfs_volume *reader = open_with(memory, VMFS_OPEN_REMEMBER), *writer;
+    struct vmfs_volume *reader = fixture_open(memory, VMFS_OPEN_REMEMBER), *writer;
     struct vmfs_stat stat;
 
     assert_int_equal(vmfs_stat(reader, "d/new", &stat), -ENOENT);
-    writer = open_with(memory, VMFS_OPEN_WRITE);
+    writer = fixture_open(memory, VMFS_OPEN_WRITE);
     create(writer, "d/new", 12345);
     assert_int_equal(vmfs_remove(writer, "d/7"), 0);
     vmfs_close(writer);
@@ -104,7 +93,7 @@ static void test_changes_are_seen(void **state)
 static void test_failing_disk(void **state)
 {
     struct memory_bdev *memory = make(*(unsigned *)*state);
-    struct vmfs_volume *volume = open_with(memory, VMFS_OPEN_REMEMBER);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_REMEMBER);
     struct vmfs_stat stat;
 
     memory->fail_after = 0;

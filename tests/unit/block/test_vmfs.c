@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The vmfs library: what it makes, what it refuses, and devices that fail under it. */
-#include "memory_bdev.h"
+#include "volume_fixture.h"
 
 #include "block/vmfs/internal.h"
 
@@ -36,14 +36,6 @@ static int try_open(struct memory_bdev *memory, unsigned flags, struct vmfs_volu
     char error[VMFS_ERROR_MAX] = "";
 
     return vmfs_open_as(&dev, 1, flags, &host, out, error);
-}
-
-static void assert_clean(struct vmfs_volume *volume)
-{
-    struct vmfs_check check = {0};
-
-    assert_int_equal(vmfs_check(volume, &check), 0);
-    assert_int_equal(check.findings, 0);
 }
 
 /* Values seen on real volumes: reference/vmfs-format.md section 6. */

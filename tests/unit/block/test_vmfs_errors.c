@@ -4,7 +4,7 @@
  * once in its turn; the step, tried again as a paused guest's write is, must then have done what it
  * says, leave every other file alone, lose no block and no lock.
  */
-#include "memory_bdev.h"
+#include "volume_fixture.h"
 
 #include "block/vmfs/internal.h"
 
@@ -29,17 +29,6 @@ struct step {
     void (*verify)(struct vmfs_file *file);
     unsigned leaks; /* transfers that give items back: nobody's afterwards when one fails */
 };
-
-static struct vmfs_volume *open_volume(struct memory_bdev *memory)
-{
-    struct bdev *dev = &memory->dev;
-    struct vmfs_volume *volume;
-    char error[VMFS_ERROR_MAX] = "";
-
-    if (vmfs_open(&dev, 1, VMFS_OPEN_WRITE, &volume, error) != 0)
-        fail_msg("open: %s", error);
-    return volume;
-}
 
 static struct vmfs_file *create(struct vmfs_volume *volume, const char *path, uint64_t length)
 {
@@ -95,7 +84,7 @@ static struct memory_bdev *make_volume(unsigned version, const struct step *step
     memory_bdev_can_zero(memory);
     if (vmfs_mkfs(&memory->dev, &options, error) != 0)
         fail_msg("mkfs: %s", error);
-    volume = open_volume(memory);
+    volume = fixture_open(memory, VMFS_OPEN_WRITE);
     file = create(volume, "old", 9 * 1024 * MIB);
     put(file, 0, 'o');
     put(file, MIB, 'o');
@@ -117,7 +106,7 @@ static struct memory_bdev *make_volume(unsigned version, const struct step *step
 static bool fails_and_recovers(struct memory_bdev *memory, const struct step *step, int n,
                                unsigned *leaks)
 {
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_file *file;
     bool failed;
     int rc;
@@ -133,7 +122,7 @@ static bool fails_and_recovers(struct memory_bdev *memory, const struct step *st
     step->verify(file);
     vmfs_file_close(file);
     vmfs_close(volume);
-    volume = open_volume(memory);
+    volume = fixture_open(memory, VMFS_OPEN_WRITE);
     assert_int_equal(vmfs_file_open(volume, "file", VMFS_SHARE_EXCLUSIVE, &file), 0);
     step->verify(file);
     vmfs_file_close(file);
@@ -291,7 +280,7 @@ static void test_no_pointer_blocks(void **state)
 {
     const struct step step = {.length = 400 * MIB};
     struct memory_bdev *memory = make_volume(5, &step);
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_info before, after;
     struct vmfs_file *file;
     uint64_t item;

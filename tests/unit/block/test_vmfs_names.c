@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Changing names on a device of which one transfer fails: no name dangles, no file has two. */
-#include "memory_bdev.h"
+#include "volume_fixture.h"
 
 #include "block/vmfs/internal.h"
 
@@ -15,17 +15,6 @@
 
 static unsigned version; /* of the volumes the tests make */
 
-static struct vmfs_volume *open_volume(struct memory_bdev *memory)
-{
-    struct bdev *dev = &memory->dev;
-    char error[VMFS_ERROR_MAX] = "";
-    struct vmfs_volume *volume;
-
-    if (vmfs_open(&dev, 1, VMFS_OPEN_WRITE, &volume, error) != 0)
-        fail_msg("open: %s", error);
-    return volume;
-}
-
 /* Two directories, "dir" with a file and a directory in it. */
 static struct memory_bdev *make(void)
 {
@@ -37,7 +26,7 @@ static struct memory_bdev *make(void)
 
     if (vmfs_mkfs(&memory->dev, &options, error) != 0)
         fail_msg("mkfs: %s", error);
-    volume = open_volume(memory);
+    volume = fixture_open(memory, VMFS_OPEN_WRITE);
     assert_int_equal(vmfs_mkdir(volume, "dir"), 0);
     assert_int_equal(vmfs_mkdir(volume, "dir2"), 0);
     assert_int_equal(vmfs_mkdir(volume, "dir/sub"), 0);
@@ -131,7 +120,7 @@ static void fail_each(int (*change)(struct vmfs_volume *volume), const char *wha
         char where[64];
 
         memory_bdev_mark(memory);
-        volume = open_volume(memory);
+        volume = fixture_open(memory, VMFS_OPEN_WRITE);
         memory->fail_after = n;
         rc = change(volume);
         failures += memory->fail_after < 0;
@@ -172,13 +161,13 @@ static void test_all_fail(void **state)
         struct vmfs_stat stat;
 
         memory_bdev_mark(memory);
-        volume = open_volume(memory);
+        volume = fixture_open(memory, VMFS_OPEN_WRITE);
         memory->fail_after = n;
         rename_elsewhere(volume);
         left = memory->fail_after > 0 ? -1 : 0;
         memory->fail_after = -1;
         vmfs_close(volume);
-        volume = open_volume(memory);
+        volume = fixture_open(memory, VMFS_OPEN_WRITE);
         if (vmfs_stat(volume, "dir/keep", &stat) == 0 &&
             vmfs_stat(volume, "dir2/new", &stat) == 0) {
             twice = true;
@@ -200,7 +189,7 @@ static void test_all_fail(void **state)
 static void test_dangling(void **state)
 {
     struct memory_bdev *memory = make();
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_check repair = {.repair = true};
     struct vmfs_inode inode;
     unsigned count = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Repairing volumes of which not everything can be read: what is there stays there. */
-#include "memory_bdev.h"
+#include "volume_fixture.h"
 
 #include "block/vmfs/internal.h"
 
@@ -19,17 +19,6 @@
 #define DISK_BLOCKS 5u
 
 static unsigned version; /* of the volumes the tests make */
-
-static struct vmfs_volume *open_volume(struct memory_bdev *memory)
-{
-    struct bdev *dev = &memory->dev;
-    char error[VMFS_ERROR_MAX] = "";
-    struct vmfs_volume *volume;
-
-    if (vmfs_open(&dev, 1, VMFS_OPEN_WRITE, &volume, error) != 0)
-        fail_msg("open: %s", error);
-    return volume;
-}
 
 static void put(struct vmfs_volume *volume, const char *path, uint64_t length, unsigned blocks)
 {
@@ -51,7 +40,7 @@ static struct memory_bdev *make(void)
 
     if (vmfs_mkfs(&memory->dev, &options, error) != 0)
         fail_msg("mkfs: %s", error);
-    volume = open_volume(memory);
+    volume = fixture_open(memory, VMFS_OPEN_WRITE);
     assert_int_equal(vmfs_mkdir(volume, "vm"), 0);
     put(volume, "vm/disk", DISK_LENGTH, DISK_BLOCKS);
     for (unsigned n = 0; n < FILES; n++) {
@@ -96,14 +85,6 @@ static uint64_t blocks_free(struct vmfs_volume *volume)
     return info.blocks_free;
 }
 
-static void assert_clean(struct vmfs_volume *volume)
-{
-    struct vmfs_check check = {0};
-
-    assert_int_equal(vmfs_check(volume, &check), 0);
-    assert_int_equal(check.findings, 0);
-}
-
 /* Repairs where not everything can be read: it says so, mends not all, and frees nothing. */
 static void repair_unsure(struct vmfs_volume *volume)
 {
@@ -123,7 +104,7 @@ static void repair_unsure(struct vmfs_volume *volume)
 static void damage(uint64_t (*find)(struct vmfs_volume *volume), uint8_t value)
 {
     struct memory_bdev *memory = make();
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     uint64_t at = find(volume);
     uint8_t right = memory->bytes[at];
 
@@ -215,7 +196,7 @@ static void test_wrong_pointer(void **state)
     (void)state;
     if (version == 6) {
         struct memory_bdev *memory = make();
-        struct vmfs_volume *volume = open_volume(memory);
+        struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
         uint64_t right, *entry = (uint64_t *)(memory->bytes + pointer(volume));
 
         right = *entry;
@@ -234,7 +215,7 @@ static void test_wrong_pointer(void **state)
 static void test_bad_sector(void **state)
 {
     struct memory_bdev *memory = make();
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_cluster cluster;
     uint64_t bad[4];
 
@@ -265,7 +246,7 @@ static void test_bad_sector(void **state)
 static void test_each_transfer_once(void **state)
 {
     struct memory_bdev *memory = make();
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     unsigned failures = 0;
 
     (void)state;
@@ -294,7 +275,7 @@ static void test_each_transfer_once(void **state)
 static void test_deep_tree(void **state)
 {
     struct memory_bdev *memory = make();
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_check check = {.repair = true};
     struct vmfs_stat stat;
     char path[400] = "vm";
@@ -331,7 +312,7 @@ static void upset_bitmap(struct vmfs_volume *volume)
 static void test_mend_all(void **state)
 {
     struct memory_bdev *memory = make();
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_check check = {.repair = true};
     uint64_t before = blocks_free(volume);
 
@@ -351,7 +332,7 @@ static void test_mend_all(void **state)
 static void test_mend_some(void **state)
 {
     struct memory_bdev *memory = make();
-    struct vmfs_volume *volume = open_volume(memory);
+    struct vmfs_volume *volume = fixture_open(memory, VMFS_OPEN_WRITE);
     struct vmfs_check check = {.repair = true};
     uint64_t before = blocks_free(volume);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Volumes that grow, volumes of several devices, and the largest there are. */
-#include "memory_bdev.h"
+#include "volume_fixture.h"
 
 #include "block/vmfs/ondisk.h"
 #include "block/vmfs/vmfs.h"
@@ -33,14 +33,6 @@ static struct vmfs_volume *open_all(struct bdev *const *devices, unsigned count)
     if (vmfs_open(devices, count, VMFS_OPEN_WRITE, &volume, error) != 0)
         fail_msg("open: %s", error);
     return volume;
-}
-
-static void assert_clean(struct vmfs_volume *volume)
-{
-    struct vmfs_check check = {0};
-
-    assert_int_equal(vmfs_check(volume, &check), 0);
-    assert_int_equal(check.findings, 0);
 }
 
 static uint64_t size_of(struct vmfs_volume *volume)
