@@ -6,8 +6,6 @@
 #include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* Transfers under way at once: an io has one for each run of neighbouring bytes on a device. */
 #define MAX_PIECES 256u
@@ -24,7 +22,6 @@ struct piece {
 struct engine {
     struct disk *disk;
     struct io_uring uring;
-    int event_fd;
     unsigned busy;
     struct piece pieces[MAX_PIECES];
     struct piece *free_pieces;
@@ -42,26 +39,13 @@ int engine_open(struct disk *disk, struct engine **out)
         engine->pieces[i].next_free = engine->free_pieces;
         engine->free_pieces = &engine->pieces[i];
     }
-    engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (engine->event_fd < 0) {
-        rc = -errno;
-        goto fail;
-    }
     rc = io_uring_queue_init(MAX_PIECES, &engine->uring, 0);
-    if (rc != 0)
-        goto fail;
-    rc = io_uring_register_eventfd(&engine->uring, engine->event_fd);
     if (rc != 0) {
-        io_uring_queue_exit(&engine->uring);
-        goto fail;
+        free(engine);
+        return rc;
     }
     *out = engine;
     return 0;
-fail:
-    if (engine->event_fd >= 0)
-        close(engine->event_fd);
-    free(engine);
-    return rc;
 }
 
 /* One part of an io has come to its end. The last one tells the caller. */
@@ -98,8 +82,7 @@ static void piece_done(struct engine *engine, struct piece *piece, int result)
     finish_part(engine, io, rc);
 }
 
-/* Takes over what the kernel has finished. */
-static unsigned drain(struct engine *engine)
+unsigned engine_reap(struct engine *engine)
 {
     struct io_uring_cqe *cqe;
     unsigned completed = 0, before;
@@ -127,7 +110,7 @@ static struct piece *piece_get(struct engine *engine)
         io_uring_submit(&engine->uring);
         if (io_uring_wait_cqe(&engine->uring, &cqe) != 0)
             return NULL;
-        drain(engine);
+        engine_reap(engine);
     }
     piece = engine->free_pieces;
     engine->free_pieces = piece->next_free;
@@ -288,16 +271,7 @@ void engine_kick(struct engine *engine)
 
 int engine_fd(const struct engine *engine)
 {
-    return engine->event_fd;
-}
-
-unsigned engine_reap(struct engine *engine)
-{
-    uint64_t count;
-
-    if (read(engine->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-        return 0;
-    return drain(engine);
+    return engine->uring.ring_fd;
 }
 
 void engine_wait(struct engine *engine)
@@ -306,7 +280,7 @@ void engine_wait(struct engine *engine)
 
     io_uring_submit(&engine->uring);
     if (io_uring_wait_cqe(&engine->uring, &cqe) == 0)
-        drain(engine);
+        engine_reap(engine);
 }
 
 unsigned engine_busy(const struct engine *engine)
@@ -321,6 +295,5 @@ void engine_close(struct engine *engine)
     while (engine->busy > 0)
         engine_wait(engine);
     io_uring_queue_exit(&engine->uring);
-    close(engine->event_fd);
     free(engine);
 }

@@ -311,6 +311,8 @@ void vbd_serve(struct vbd *vbd)
                 submit(vbd, batch[i]);
         }
         engine_kick(vbd->engine);
+        /* What a file's page cache had is there already. */
+        engine_reap(vbd->engine);
         vbd_answer(vbd);
         if (vbd->broken || !ring_sleep(&vbd->ring))
             return;
