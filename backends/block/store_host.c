@@ -153,11 +153,14 @@ static int host_remove(struct store *store, const char *path)
     return unlink(path) == 0 ? 0 : fail(store, -errno, "remove", path);
 }
 
+/* Never onto a file that exists. Not every file system knows that way of renaming, or links. */
 static int host_rename(struct store *store, const char *from, const char *to)
 {
     int rc;
 
-    if (link(from, to) != 0)
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL || link(from, to) != 0)
         return fail(store, -errno, "rename", to);
     if (unlink(from) == 0)
         return 0;

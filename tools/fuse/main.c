@@ -14,10 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_REQUEST   1048576u /* bytes of data: the most that Linux sends */
-#define MAX_SPLICE    524288u  /* a pipe holds 1 MiB, and an answer is longer than its data */
-#define READ_AHEAD    4194304u
-#define ALONE_SECONDS 10 /* names and attributes hold so long where nobody else changes them */
+#define MAX_REQUEST 1048576u /* bytes of data: the most that Linux sends */
+#define MAX_SPLICE  524288u  /* a pipe holds 1 MiB, and an answer is longer than its data */
+#define READ_AHEAD  4194304u
 
 static const char usage[] =
     "Usage: vmfs-mount [OPTIONS] DEVICE... DIRECTORY\n"
@@ -161,8 +160,6 @@ static void *on_start(struct fuse_conn_info *connection, struct fuse_config *con
     config->auto_cache = 1;
     config->ac_attr_timeout_set = 1;
     config->ac_attr_timeout = 0;
-    if (mount->is_writable && !vmfs_is_shared(mount->datastore.volume))
-        config->attr_timeout = config->entry_timeout = ALONE_SECONDS;
     connection->want |= connection->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS);
     /* Pages are not moved: that would take the image out of the page cache bit by bit. */
     connection->want &= ~(unsigned)(FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
@@ -194,29 +191,63 @@ static int loop(struct mount *mount, struct fuse *fuse)
     return rc < 0 ? 1 : 0;
 }
 
+static void print_escaped(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++)
+        fprintf(out, strchr(",\\", *text) != NULL ? "\\%c" : "%c", *text);
+}
+
+/*
+ * libfuse's options, to be freed, or NULL. The devices, with commas between, are the file system's
+ * name: that is how vmfstool finds them.
+ */
+static char *mount_options(const struct mount *mount)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    if (out == NULL)
+        return NULL;
+    fprintf(out, "-osubtype=vmfs,max_read=%u,fsname=", max_read(mount));
+    for (unsigned i = 0; i < mount->datastore.device_count; i++) {
+        const char *name = mount->datastore.devices[i]->name;
+        char *path = realpath(name, NULL);
+
+        fputs(i == 0 ? "" : "\\,", out);
+        print_escaped(out, path != NULL ? path : name);
+        free(path);
+    }
+    return fclose(out) == 0 ? text : NULL;
+}
+
 /* Serves until unmounted. */
 static int serve(struct mount *mount, const struct settings *settings, char *directory)
 {
     struct fuse_operations operations = {.init = on_start};
-    char names[64];
+    char *names = mount_options(mount);
     char *arguments[] = {"vmfs-mount", names, mount->is_writable ? "-orw" : "-oro",
                          settings->allow_other ? "-oallow_other" : NULL, NULL};
     struct fuse_args args = FUSE_ARGS_INIT(settings->allow_other ? 4 : 3, arguments);
     struct fuse *fuse;
     int rc = 1;
 
-    snprintf(names, sizeof(names), "-ofsname=vmfs,subtype=vmfs,max_read=%u", max_read(mount));
+    if (names == NULL)
+        return complain("out of memory");
     mount_name_operations(&operations);
     mount_file_operations(&operations);
     fuse = fuse_new(&args, &operations, sizeof(operations), mount);
-    if (fuse == NULL)
+    if (fuse == NULL) {
+        free(names);
         return complain("libfuse does not take its options");
+    }
     if (fuse_mount(fuse, directory) == 0) {
         rc = loop(mount, fuse);
         fuse_unmount(fuse);
     }
     fuse_destroy(fuse);
     fuse_opt_free_args(&args);
+    free(names);
     return rc;
 }
 

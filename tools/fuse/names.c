@@ -186,7 +186,7 @@ static int replace(struct vmfs_volume *volume, const char *from, const char *to,
     return rc;
 }
 
-/* Replaces the target, as rename(2) does: with a moment in which neither is there. */
+/* Replaces the target, as rename(2) does, if it may: with a moment in which neither is there. */
 static int on_rename(const char *from, const char *to, unsigned flags)
 {
     struct mount *mount = mount_current();
@@ -194,14 +194,16 @@ static int on_rename(const char *from, const char *to, unsigned flags)
     struct vmfs_stat stat;
     int rc;
 
-    if (flags != 0)
+    if ((flags & ~RENAME_NOREPLACE) != 0)
         return -EINVAL;
     mount_lock_all(mount);
     rc = vmfs_stat(volume, inside(from), &stat);
     if (rc == 0 && mount_is_open(mount, stat.address))
         rc = -EBUSY;
     else if (rc == 0 && vmfs_stat(volume, inside(to), &stat) == 0)
-        rc = mount_failed(mount, to, replace(volume, inside(from), inside(to), &stat));
+        rc = (flags & RENAME_NOREPLACE) != 0
+                 ? -EEXIST
+                 : mount_failed(mount, to, replace(volume, inside(from), inside(to), &stat));
     else if (rc == 0)
         rc = mount_failed(mount, from, vmfs_rename(volume, inside(from), inside(to)));
     mount_unlock_all(mount);

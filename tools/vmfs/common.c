@@ -43,6 +43,8 @@ int target_open(const struct options *options, const char *target, bool writable
     char label[DATASTORE_LABEL_MAX + 1], error[STORE_ERROR_MAX];
     int rc = datastore_split(target, label, path), opened;
 
+    if (writable && options->read_only)
+        return complain("%s is mounted for reading: mount it with --write", options->mounted);
     if (rc == -EINVAL)
         return complain("\"%s\" is not of the form \"[label] dir/name\"", target);
     if (rc == -ENOENT && options->device_count == 0)

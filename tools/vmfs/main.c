@@ -11,8 +11,9 @@ static const char usage[] =
     "Usage: vmfstool [OPTIONS] ACTION\n"
     "\n"
     "A TARGET is \"[label] dir/name\" (the volume is found by its label among this machine's "
-    "disks)\n"
-    "or, with --device, a path on that volume.\n"
+    "disks),\n"
+    "a path in a directory where vmfs-mount shows a volume, or, with --device, a path on that "
+    "volume.\n"
     "\n"
     "Volumes:\n"
     "  -C, --createfs vmfs5|vmfs6 DEVICE  make a file system on all of DEVICE (or an image file);\n"
@@ -103,7 +104,7 @@ static const struct option long_options[] = {
 /* What one run shall do: a letter of the options above, or a word. */
 struct action {
     int letter; /* 0: the first argument is a word */
-    const char *argument;
+    char *argument;
 };
 
 /* Takes one option in; an exit status when it is wrong, 0 when not. */
@@ -224,16 +225,43 @@ static int run_word(const struct options *options, char **words, int count)
     return complain("unknown action \"%s\"; see --help", words[0]);
 }
 
+/*
+ * Finds the volumes of targets in mounted directories. What is exported is read as any file is: its
+ * own files may not be what it is written to.
+ */
+static int find_mounted(struct options *options, struct action *action, char **words, int count)
+{
+    char **targets[3];
+    int n = 0, rc = 0;
+
+    if (action->letter == 'C' || count == 0 || count > 3)
+        return 0;
+    if (action->letter == 'E')
+        targets[n++] = &action->argument;
+    for (int i = action->letter == 0; i < count; i++)
+        targets[n++] = &words[i];
+    if (action->letter == 0 && strcmp(words[0], "export") == 0)
+        n = 0;
+    if (action->letter == 0 && strcmp(words[0], "put") == 0 && n > 0)
+        targets[0] = targets[--n];
+    for (int i = 0; i < n && rc == 0; i++) {
+        bool first_is_elsewhere = i > 0 && options->mounted == NULL && *targets[0][0] != '[';
+
+        rc = mounted_target(options, targets[i]);
+        if (rc == 0 && first_is_elsewhere && options->mounted != NULL)
+            rc = complain("\"%s\" is not in %s", *targets[0], options->mounted);
+    }
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {.kind = VMDK_KIND_VMFS_ZEROEDTHICK, .label = ""};
     struct action action = {0};
-    int letter;
+    int letter, rc;
 
     while ((letter = getopt_long(argc, argv, "C:S:b:Pc:d:a:i:X:E:UKjkDx:z:Z:Gy", long_options,
                                  NULL)) != -1) {
-        int rc;
-
         if (letter == OPT_HELP) {
             fputs(usage, stdout);
             return 0;
@@ -246,6 +274,9 @@ int main(int argc, char **argv)
     }
     if (action.letter == 0 && options.label[0] != '\0')
         action.letter = 'S';
+    rc = find_mounted(&options, &action, argv + optind, argc - optind);
+    if (rc != 0)
+        return rc;
     if (action.letter != 0)
         return run_letter(&options, &action, argv + optind, argc - optind);
     return run_word(&options, argv + optind, argc - optind);

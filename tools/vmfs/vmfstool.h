@@ -27,11 +27,21 @@ struct options {
     bool repair;
     bool raw; /* the source of an import is raw, whatever its first bytes say */
     bool json;
-    bool force; /* what a device or file holds may be destroyed */
+    bool force;          /* what a device or file holds may be destroyed */
+    const char *mounted; /* the directory where the volume is mounted, once a target was in it */
+    bool read_only;      /* it is mounted for reading */
 };
 
 /* Prints "vmfstool: ..." to standard error and returns 1, the exit status. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Where `target` is a path in a directory that vmfs-mount shows a volume as, and neither --device
+ * nor a label was given: takes the volume's devices into the options and makes it a path on the
+ * volume. All targets of a command must then be in that directory. 0, or an exit status after a
+ * complaint. What the options and the target point to stays until the program ends.
+ */
+int mounted_target(struct options *options, char **target);
 
 /*
  * Opens the volume that `target` lies on: "[label] path" finds it by label, a plain path lies on
