@@ -243,7 +243,7 @@ int disk_open_wait(const char *format, const char *target, bool read_only, unsig
 
 int disk_grow(const char *format, const char *target, uint64_t size, char error[DISK_ERROR_MAX])
 {
-    enum store_allocation allocation = STORE_ZEROEDTHICK;
+    struct store_create how = {.length = size, .allocation = STORE_ZEROEDTHICK};
     struct vmdk_info info;
     struct store *store;
     const char *path;
@@ -258,11 +258,11 @@ int disk_grow(const char *format, const char *target, uint64_t size, char error[
         return rc;
     rc = vmdk_get_info(store, path, &info, error);
     if (rc == 0 && info.kind == VMDK_KIND_VMFS_THIN)
-        allocation = STORE_THIN;
+        how.allocation = STORE_THIN;
     if (rc == 0 && info.kind == VMDK_KIND_VMFS_EAGERZEROEDTHICK)
-        allocation = STORE_EAGERTHICK;
+        how.allocation = STORE_EAGERTHICK;
     if (rc == 0)
-        rc = vmdk_grow(store, path, size, allocation, error);
+        rc = vmdk_grow(store, path, &how, error);
     store_close(store);
     return rc;
 }

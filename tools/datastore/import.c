@@ -7,6 +7,7 @@
 #include "block/datastore.h"
 #include "block/vmdk/vmdk.h"
 #include "import/ovf.h"
+#include "util/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +47,12 @@ static int read_ovf(struct importing *importing, const char *file)
 static int import_disk(struct importing *importing, size_t number)
 {
     struct vm_disk *disk = &importing->vm.disks[number];
-    struct vmdk_create how = {.kind = VMDK_KIND_VMFS_THIN, .size = disk->bytes / 512 * 512};
     char target[600], name[64], error[DISK_ERROR_MAX];
+    struct progress progress = {.what = name};
+    struct vmdk_create how = {.kind = VMDK_KIND_VMFS_THIN,
+                              .size = disk->bytes / 512 * 512,
+                              .progress = progress_show,
+                              .context = &progress};
     struct disk *from = NULL;
     int rc;
 
@@ -63,6 +68,7 @@ static int import_disk(struct importing *importing, size_t number)
             rc = vmdk_clone(from, importing->store, target, &how, error);
         disk_close(from);
     }
+    progress_end(&progress);
     if (rc != 0)
         return complain("%s: %s", disk->place, error);
     importing->n_made++;

@@ -2,6 +2,8 @@
 /* The manifest of an OVF package (DSP0243, "Integrity and authenticity"): digests of its files. */
 #include "package.h"
 
+#include "util/progress.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <nettle/nettle-meta.h>
@@ -35,6 +37,7 @@ static int digest_file(struct store *package, const char *name, const struct net
                        uint8_t digest[DIGEST_MAX], char error[PACKAGE_ERROR_MAX])
 {
     void *context = malloc(hash->context_size), *buffer = malloc(CHUNK);
+    struct progress progress = {.what = name};
     struct store_file *file = NULL;
     int rc = context == NULL || buffer == NULL ? fail(error, name, "out of memory") : 0;
 
@@ -49,7 +52,9 @@ static int digest_file(struct store *package, const char *name, const struct net
             rc = fail(error, name, package->error);
         else
             hash->update(context, piece, buffer);
+        progress_show(&progress, at + piece, file->length);
     }
+    progress_end(&progress);
     if (rc == 0)
         hash->digest(context, hash->digest_size, digest);
     if (file != NULL)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages, progress, sizes and targets of vmfstool. */
+/* Messages, sizes and targets of vmfstool. */
 #include "vmfstool.h"
 
 #include <ctype.h>
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 int complain(const char *format, ...)
@@ -101,36 +100,6 @@ int target_beside(const struct options *options, const char *first, const char *
     return complain("\"%s\" is not where \"%s\" is: write both with the same label", second, first);
 }
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
-void progress_show(void *context, uint64_t done, uint64_t total)
-{
-    struct progress *progress = context;
-    uint64_t now = now_us();
-
-    if (progress->started_us == 0)
-        progress->started_us = now;
-    if (!isatty(STDERR_FILENO) || now - progress->started_us < 2000000u ||
-        now - progress->shown_us < 200000u)
-        return;
-    progress->shown_us = now;
-    fprintf(stderr, "\r%s: %llu of %llu MiB (%llu%%)", progress->what,
-            (unsigned long long)(done >> 20), (unsigned long long)(total >> 20),
-            total == 0 ? 100ull : (unsigned long long)(done * 100 / total));
-}
-
-void progress_end(struct progress *progress)
-{
-    if (progress->shown_us != 0)
-        fputc('\n', stderr);
-}
-
 void json_string(const char *text)
 {
     putchar('"');
@@ -151,6 +120,7 @@ void findings_print(void *context, const char *finding)
 {
     struct findings *findings = context;
 
+    progress_end(&findings->progress);
     if (findings->json) {
         printf("%s\n  ", findings->count > 0 ? "," : "");
         json_string(finding);
@@ -158,6 +128,13 @@ void findings_print(void *context, const char *finding)
         puts(finding);
     }
     findings->count++;
+}
+
+void findings_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct findings *findings = context;
+
+    progress_show(&findings->progress, done, total);
 }
 
 bool parse_size(const char *text, uint64_t *out)

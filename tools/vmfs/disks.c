@@ -259,7 +259,9 @@ static int choose_allocation(const struct options *options, struct store *store,
 
 int command_extend(const struct options *options, const char *target)
 {
-    enum store_allocation allocation;
+    struct progress progress = {.what = "allocating"};
+    struct store_create how = {
+        .length = options->size / 512 * 512, .progress = progress_show, .context = &progress};
     char error[DISK_ERROR_MAX];
     struct store *store;
     const char *path;
@@ -267,9 +269,10 @@ int command_extend(const struct options *options, const char *target)
 
     if (target_store(options, target, true, &store, &path) != 0)
         return 1;
-    rc = choose_allocation(options, store, path, &allocation, error);
+    rc = choose_allocation(options, store, path, &how.allocation, error);
     if (rc == 0)
-        rc = vmdk_grow(store, path, options->size / 512 * 512, allocation, error);
+        rc = vmdk_grow(store, path, &how, error);
+    progress_end(&progress);
     store_close(store);
     return rc == 0 ? 0 : complain("%s", error);
 }
@@ -318,9 +321,11 @@ int command_adopt(const struct options *options, const char *target)
 
 int command_check_disk(const struct options *options, const char *word, const char *target)
 {
-    struct findings findings = {.json = options->json};
-    struct vmdk_check check = {
-        .repair = strcmp(word, "repair") == 0, .report = findings_print, .context = &findings};
+    struct findings findings = {.json = options->json, .progress = {.what = "checking"}};
+    struct vmdk_check check = {.repair = strcmp(word, "repair") == 0,
+                               .report = findings_print,
+                               .progress = findings_progress,
+                               .context = &findings};
     char error[DISK_ERROR_MAX];
     struct store *store;
     const char *path;
@@ -333,6 +338,7 @@ int command_check_disk(const struct options *options, const char *word, const ch
     if (options->json)
         printf("{\"findings\": [");
     rc = vmdk_check(store, path, &check, error);
+    progress_end(&findings.progress);
     store_close(store);
     if (options->json)
         printf("\n], \"repaired\": %u}\n", check.repaired);

@@ -139,6 +139,7 @@ int command_cat(const struct options *options, const char *target)
 static int put_file(struct vmfs_volume *volume, int fd, uint64_t length, const char *path,
                     char *buffer)
 {
+    struct progress progress = {.what = "copying"};
     struct vmfs_file *file;
     int rc = vmfs_file_create(volume, path, length, VMFS_THIN, NULL, NULL, &file);
 
@@ -152,7 +153,9 @@ static int put_file(struct vmfs_volume *volume, int fd, uint64_t length, const c
         else if (vmfs_file_write(file, at, buffer, (size_t)n) != 0)
             rc = complain("%s", vmfs_error(volume));
         at += n > 0 ? (uint64_t)n : 0;
+        progress_show(&progress, at, length);
     }
+    progress_end(&progress);
     vmfs_file_close(file);
     if (rc != 0)
         vmfs_remove(volume, path);
@@ -276,9 +279,12 @@ int command_query(const struct options *options, const char *target)
 
 int command_check(const struct options *options, const char *target)
 {
-    struct findings findings = {.json = options->json};
-    struct vmfs_check check = {
-        .repair = options->repair, .report = findings_print, .context = &findings};
+    struct findings findings = {.json = options->json,
+                                .progress = {.what = "checking", .unit = "file descriptors"}};
+    struct vmfs_check check = {.repair = options->repair,
+                               .report = findings_print,
+                               .progress = findings_progress,
+                               .context = &findings};
     struct datastore datastore;
     const char *path;
     int rc;
@@ -288,6 +294,7 @@ int command_check(const struct options *options, const char *target)
     if (options->json)
         printf("{\"findings\": [");
     rc = vmfs_check(datastore.volume, &check);
+    progress_end(&findings.progress);
     if (options->json)
         printf("\n], \"repaired\": %u, \"unread\": %u}\n", check.repaired, check.unread);
     else if (rc == 0)

@@ -6,6 +6,7 @@
 #include "block/datastore.h"
 #include "block/disk.h"
 #include "block/vmdk/vmdk.h"
+#include "util/progress.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -71,14 +72,6 @@ int target_disk(const struct options *options, const char *target, bool writable
 
 bool is_zero(const char *buffer, size_t length);
 
-/* Prints a line of progress on a terminal when work takes longer than 2 seconds. */
-struct progress {
-    const char *what;
-    uint64_t started_us, shown_us;
-};
-void progress_show(void *progress, uint64_t done, uint64_t total);
-void progress_end(struct progress *progress);
-
 /* Prints `text` as a JSON string. */
 void json_string(const char *text);
 
@@ -86,8 +79,10 @@ void json_string(const char *text);
 struct findings {
     bool json;
     unsigned count;
+    struct progress progress;
 };
 void findings_print(void *findings, const char *finding);
+void findings_progress(void *findings, uint64_t done, uint64_t total);
 
 /*
  * Before all of `dev` is overwritten: complains, and returns 1, when libblkid finds a file system,

@@ -34,6 +34,12 @@ void check_found(struct vmdk_check *check, const struct extent *extent, bool rep
     report(check, extent->name, repaired, what);
 }
 
+void check_reached(const struct vmdk_check *check, uint64_t byte)
+{
+    if (check->progress != NULL)
+        check->progress(check->context, check->before + byte, check->size);
+}
+
 int check_room_init(struct check_room *room, struct extent *extent, uint64_t unit_bytes)
 {
     room->units = extent->file->length / unit_bytes + 1;
@@ -116,6 +122,7 @@ static int check_extents(struct link *link, struct vmdk_check *check)
             rc = extent->ops->check(extent, check);
         if (rc != 0)
             link_fail(link, rc, "%s", extent->file->store->error);
+        check->before += extent->size;
     }
     return rc;
 }
@@ -127,11 +134,13 @@ int vmdk_check(struct store *store, const char *path, struct vmdk_check *check,
     int rc = link_read(store, path, &link), closed;
 
     check->findings = check->repaired = 0;
+    check->before = 0;
     if (rc == 0) {
         check_types(&link, check);
         rc = link_open(&link, !check->repair);
     }
     if (rc == 0) {
+        check->size = link_size(&link);
         check_chain(&link, check);
         rc = check_extents(&link, check);
     }

@@ -9,6 +9,9 @@
 void check_found(struct vmdk_check *check, const struct extent *extent, bool repaired,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Notes that an extent was checked up to this byte. */
+void check_reached(const struct vmdk_check *check, uint64_t byte);
+
 /* Which units of a file are taken: grains that overlap begin in the same unit. */
 struct check_room {
     uint64_t *bits;

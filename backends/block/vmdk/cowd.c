@@ -333,8 +333,10 @@ static int cowd_check(struct extent *extent, struct vmdk_check *check)
 
     if (rc == 0)
         rc = check_room_init(&c.tables, extent, VMDK_SECTOR);
-    for (uint64_t at = 0; at < extent->size && rc == 0; at += covered)
+    for (uint64_t at = 0; at < extent->size && rc == 0; at += covered) {
+        check_reached(check, at);
         rc = check_table(&c, at / extent->grain);
+    }
     if (rc == 0 && c.cowd->header.free_sector < c.reach) {
         check_found(check, extent, check->repair,
                     "the next free sector is noted as %u, the file has data up to %llu",

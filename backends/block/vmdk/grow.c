@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of thick room, between two lines of progress; each costs a flush or two. */
+#define STEP (256ull << 20)
+
 static int check_growth(struct link *link, uint64_t size)
 {
     const struct vmdk_descriptor *d = &link->descriptor;
@@ -24,7 +27,29 @@ static int check_growth(struct link *link, uint64_t size)
     return 0;
 }
 
-static int grow_extent(struct link *link, uint64_t size, enum store_allocation allocation)
+/* By steps, which show how far it has come, and back to what it was when one fails. */
+static int grow_file(struct link *link, struct store_file *file, const struct store_create *how,
+                     uint64_t length)
+{
+    const struct store_ops *ops = file->store->ops;
+    uint64_t before = file->length;
+    int rc = 0;
+
+    while (rc == 0 && file->length < length) {
+        uint64_t next = file->length + STEP;
+
+        if (how->allocation == STORE_THIN || next > length)
+            next = length;
+        rc = link_result(link, ops->resize(file, next, how->allocation));
+        if (rc == 0 && how->progress != NULL)
+            how->progress(how->context, file->length - before, length - before);
+    }
+    if (rc != 0 && file->length > before)
+        ops->resize(file, before, STORE_THIN);
+    return rc;
+}
+
+static int grow_extent(struct link *link, const struct store_create *how)
 {
     struct extent *extent = link->parts[0].extent;
     struct vmdk_extent *described = &link->descriptor.extents[0];
@@ -32,12 +57,9 @@ static int grow_extent(struct link *link, uint64_t size, enum store_allocation a
     switch (described->type) {
     case VMDK_EXTENT_FLAT:
     case VMDK_EXTENT_VMFS:
-        size += described->offset * VMDK_SECTOR;
-        if (extent->file->length >= size)
-            return 0;
-        return link_result(link, extent->file->store->ops->resize(extent->file, size, allocation));
+        return grow_file(link, extent->file, how, how->length + described->offset * VMDK_SECTOR);
     case VMDK_EXTENT_SPARSE:
-        return link_result(link, kdmv_grow(extent, size));
+        return link_result(link, kdmv_grow(extent, how->length));
     default:
         return link_fail(link, -ENOTSUP, "extents of type %s do not grow",
                          vmdk_extent_word(described->type));
@@ -75,24 +97,24 @@ static int describe_growth(struct link *link, uint64_t size)
  * The extent grows first: a crash between leaves a file that is longer than its descriptor says,
  * which every reader takes.
  */
-int vmdk_grow(struct store *store, const char *path, uint64_t size,
-              enum store_allocation allocation, char error[DISK_ERROR_MAX])
+int vmdk_grow(struct store *store, const char *path, const struct store_create *how,
+              char error[DISK_ERROR_MAX])
 {
     struct link link;
     int rc = link_read(store, path, &link), closed;
 
     if (rc == 0)
-        rc = check_growth(&link, size);
+        rc = check_growth(&link, how->length);
     if (rc == 0)
         rc = link_open(&link, false);
     if (rc == 0)
         rc = link_begin_writing(&link);
     if (rc == 0)
-        rc = grow_extent(&link, size, allocation);
+        rc = grow_extent(&link, how);
     if (rc == 0)
         rc = link_flush(&link);
     if (rc == 0)
-        rc = describe_growth(&link, size);
+        rc = describe_growth(&link, how->length);
     if (rc != 0)
         snprintf(error, DISK_ERROR_MAX, "%s", link.error);
     closed = link_close(&link);

@@ -173,8 +173,10 @@ int kdmv_check(struct extent *extent, struct vmdk_check *check)
                     "its last writer was killed; what it had flushed is here");
         c.kdmv->marked_unclean = check->repair;
     }
-    for (uint64_t table = 0; table < kdmv_table_count(c.kdmv) && rc == 0; table++)
+    for (uint64_t table = 0; table < kdmv_table_count(c.kdmv) && rc == 0; table++) {
+        check_reached(check, table * c.kdmv->header.table_entries * extent->grain);
         rc = check_table(&c, table, grains);
+    }
     /* From here on both copies of the tables agree. */
     if (rc == 0 && check->repair)
         c.kdmv->stays_unclean = false;

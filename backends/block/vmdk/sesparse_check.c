@@ -127,8 +127,10 @@ int se_check(struct extent *extent, struct vmdk_check *check)
 
     if (rc == 0)
         rc = check_room_init(&c.tables, extent, SE_TABLE_SECTORS * VMDK_SECTOR);
-    for (uint64_t table = 0; table < tables && rc == 0; table++)
+    for (uint64_t table = 0; table < tables && rc == 0; table++) {
+        check_reached(check, table * SE_TABLE_ENTRIES * SE_GRAIN);
         rc = check_table(&c, table, grains);
+    }
     if (rc == 0)
         rc = check_leaks(&c, check->repair && check->findings - check->repaired == left_before);
     check_room_free(&c.room);

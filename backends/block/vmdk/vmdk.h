@@ -126,11 +126,12 @@ int vmdk_clone(struct disk *source, struct store *store, const char *path,
                const struct vmdk_create *how, char error[DISK_ERROR_MAX]);
 
 /*
- * Makes a disk larger, and its descriptor say so. -ENOTSUP for deltas and streams, -EBUSY when it
- * is in use, -EINVAL when it would shrink.
+ * Makes a disk `how->length` bytes long, and its descriptor say so. -ENOTSUP for deltas and
+ * streams, -EBUSY when it is in use, -EINVAL when it would shrink. One that finds no room is left
+ * as long as it was.
  */
-int vmdk_grow(struct store *store, const char *path, uint64_t size,
-              enum store_allocation allocation, char error[DISK_ERROR_MAX]);
+int vmdk_grow(struct store *store, const char *path, const struct store_create *how,
+              char error[DISK_ERROR_MAX]);
 
 /*
  * Removes one link's files, the descriptor first; extents that it may not write (not marked RW) are
@@ -155,8 +156,10 @@ int vmdk_adopt(struct store *store, const char *path, char error[DISK_ERROR_MAX]
 struct vmdk_check {
     bool repair;
     void (*report)(void *context, const char *finding);
-    void *context;
+    store_progress progress;     /* counts bytes of the disk; may be NULL */
+    void *context;               /* of both */
     unsigned findings, repaired; /* filled in */
+    uint64_t before, size;       /* its own: bytes of the extents already checked, of all */
 };
 
 /*

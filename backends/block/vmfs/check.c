@@ -49,6 +49,14 @@ void check_repaired(struct checker *checker, int rc)
         check_report(checker, "repair failed: %s", checker->volume->error);
 }
 
+void check_progress(const struct checker *checker)
+{
+    const struct vmfs_check *check = checker->check;
+
+    if (check->progress != NULL)
+        check->progress(check->context, checker->done, checker->total);
+}
+
 bool check_may_drop(const struct checker *checker)
 {
     return checker->check->repair && !checker->unsure;
@@ -284,6 +292,8 @@ static void check_descriptors(struct checker *checker)
     uint64_t offset;
 
     for (uint32_t n = 0; n < volume->fdc.cluster_count; n++) {
+        check_progress(checker);
+        checker->done += volume->fdc.per_cluster;
         if (cluster_read(volume, &volume->fdc, n, &cluster, &offset) != 0) {
             check_unread(checker, "%s", volume->error);
             check_named_files(checker, n);
@@ -406,7 +416,8 @@ static int walk(struct checker *checker)
 static int checker_init(struct checker *checker, struct vmfs_volume *volume,
                         struct vmfs_check *check)
 {
-    *checker = (struct checker){.volume = volume, .check = check};
+    *checker = (struct checker){
+        .volume = volume, .check = check, .total = volume->fdc.item_count << check->repair};
     check->findings = check->repaired = check->unread = 0;
     checker->used_fb = calloc(volume->fbb.item_count / 8 + 1, 1);
     checker->used_sb = calloc(volume->sbc.item_count / 8 + 1, 1);
@@ -435,13 +446,16 @@ static void checker_free(struct checker *checker)
  */
 static int look_ahead(struct checker *checker)
 {
-    struct vmfs_check quiet = {0};
+    struct vmfs_check quiet = {.progress = checker->check->progress,
+                               .context = checker->check->context};
     struct checker look;
     int rc = checker_init(&look, checker->volume, &quiet);
 
+    look.total = checker->total;
     if (rc == 0)
         rc = walk(&look);
     checker->unsure = look.unsure;
+    checker->done = look.done;
     memcpy(checker->reason, look.reason, sizeof(look.reason));
     checker_free(&look);
     return rc;

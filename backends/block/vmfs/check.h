@@ -22,6 +22,7 @@ struct checker {
     uint64_t walk_tbz;
     uint64_t walk_large; /* the large block last seen */
     uint32_t walk_owner;
+    uint64_t done, total;        /* file descriptors, of all walks */
     bool unsure;                 /* not everything was read: what seems nobody's may be in use */
     char reason[VMFS_ERROR_MAX]; /* the first thing that could not be read */
 };
@@ -36,6 +37,8 @@ void check_unread(struct checker *checker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Counts a repair that worked; reports one that did not. */
 void check_repaired(struct checker *checker, int rc);
+/* Tells the caller how far the check has come. */
+void check_progress(const struct checker *checker);
 /* Whether what no file or name leads to may be freed, destroyed or dropped. */
 bool check_may_drop(const struct checker *checker);
 

@@ -285,6 +285,8 @@ int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocati
     if (allocation != VMFS_THIN && end > first)
         rc =
             alloc_range(file, first, end - first, allocation == VMFS_EAGERTHICK, progress, context);
+    if (rc != 0)
+        file_cut_tail(file);
     return rc != 0 ? rc : set_length(file, length);
 }
 

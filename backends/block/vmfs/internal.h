@@ -451,6 +451,11 @@ int file_refresh(struct vmfs_file *file);
  */
 void file_give_back(struct vmfs_file *file, uint64_t n, const uint64_t *addresses,
                     const bool *chosen, uint32_t count);
+/*
+ * After a growth that failed: gives back the blocks past the file's end, as far as that works. The
+ * volume's message stays.
+ */
+void file_cut_tail(struct vmfs_file *file);
 /* inode_destroy() for a file that could not be made, whatever it has become. */
 void file_destroy(struct vmfs_file *file);
 /* The same, but one whose name may have been `left` in its directory stays, unlocked. */

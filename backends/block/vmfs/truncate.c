@@ -210,16 +210,38 @@ static int shrink(struct vmfs_file *file, uint64_t length, struct cut *cut)
     return rc != 0 ? rc : vmfs_flush(file->volume);
 }
 
+/* shrink() between what other processes of the host do. */
+static int shrink_alone(struct vmfs_file *file, uint64_t length)
+{
+    uint64_t unit = file->inode.fd.unit_size;
+    struct cut cut = {.volume = file->volume, .keep = (length + unit - 1) / unit};
+    int rc = vmfs_begin(file->volume);
+
+    if (rc != 0)
+        return rc;
+    rc = shrink(file, length, &cut);
+    vmfs_end(file->volume);
+    free(cut.runs);
+    return rc;
+}
+
+void file_cut_tail(struct vmfs_file *file)
+{
+    char cause[VMFS_ERROR_MAX];
+
+    memcpy(cause, file->volume->error, sizeof(cause));
+    if (file_refresh(file) == 0)
+        shrink_alone(file, file->inode.fd.length);
+    memcpy(file->volume->error, cause, sizeof(cause));
+}
+
 int vmfs_file_truncate(struct vmfs_file *file, uint64_t length)
 {
     struct vmfs_volume *volume = file->volume;
-    struct cut cut = {.volume = volume};
-    uint64_t unit;
     int rc = file_refresh(file);
 
     if (rc != 0)
         return rc;
-    unit = file->inode.fd.unit_size;
     if (length >= file->inode.fd.length)
         return vmfs_file_extend(file, length, VMFS_THIN, NULL, NULL);
     rc = vmfs_require_ours(volume, "cutting a file");
@@ -228,13 +250,5 @@ int vmfs_file_truncate(struct vmfs_file *file, uint64_t length)
     if (rc == 0 && file->inode.fd.zla == VMFS_ZLA_RESIDENT)
         rc = vmfs_fail(volume, -ENOTSUP, "descriptor 0x%08x holds its data itself",
                        file->inode.fd.address);
-    if (rc == 0)
-        rc = vmfs_begin(volume);
-    if (rc != 0)
-        return rc;
-    cut.keep = (length + unit - 1) / unit;
-    rc = shrink(file, length, &cut);
-    vmfs_end(volume);
-    free(cut.runs);
-    return rc;
+    return rc != 0 ? rc : shrink_alone(file, length);
 }

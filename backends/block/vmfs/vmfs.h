@@ -254,7 +254,8 @@ int vmfs_file_create(struct vmfs_volume *volume, const char *path, uint64_t leng
 uint64_t vmfs_file_length(const struct vmfs_file *file);
 
 /*
- * Grows the file; the new part reads as zeros and is allocated as asked. -EFBIG past what two
+ * Grows the file; the new part reads as zeros and is allocated as asked. Where room lacks the file
+ * stays as long as it was and gives back what it had got. -EFBIG past what two
  * levels of pointer blocks map (256 TiB and more).
  */
 int vmfs_file_extend(struct vmfs_file *file, uint64_t length, enum vmfs_allocation allocation,
@@ -306,7 +307,8 @@ int vmfs_file_may_write(struct vmfs_file *file);
 struct vmfs_check {
     bool repair;
     void (*report)(void *context, const char *finding);
-    void *context;
+    vmfs_progress progress;      /* counts file descriptors looked at; may be NULL */
+    void *context;               /* of both */
     unsigned findings, repaired; /* filled in; all is well when they are equal */
     unsigned unread; /* filled in: findings behind which files or blocks may lie unseen */
 };

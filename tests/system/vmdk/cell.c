@@ -244,7 +244,8 @@ int main(int argc, char **argv)
     else if (strcmp(verb, "clone") == 0 && n == 3)
         rc = command_clone(store, args);
     else if (strcmp(verb, "grow") == 0 && n == 2)
-        rc = vmdk_grow(store, args[1], strtoull(args[0], NULL, 0), STORE_THIN, error);
+        rc = vmdk_grow(store, args[1], &(struct store_create){.length = strtoull(args[0], NULL, 0)},
+                       error);
     else if ((strcmp(verb, "write") == 0 || strcmp(verb, "die") == 0) && n == 4)
         rc = command_write(args, verb[0] == 'd');
     else if (strcmp(verb, "bytes") == 0 && n == 3)

@@ -422,6 +422,42 @@ static void test_extend(void **state)
     memory_bdev_free(memory);
 }
 
+static uint64_t blocks_free(struct vmfs_volume *volume)
+{
+    struct vmfs_info info;
+
+    assert_int_equal(vmfs_get_info(volume, &info), 0);
+    return info.blocks_free;
+}
+
+/* Thick growth beyond what the volume has: no block is lost by trying, and the data stays. */
+static void test_extend_too_far(void **state)
+{
+    static const enum vmfs_allocation kinds[] = {VMFS_ZEROEDTHICK, VMFS_EAGERTHICK};
+    struct memory_bdev *memory = memory_bdev_new(600 * MIB);
+    struct bdev *dev = &memory->dev;
+    struct vmfs_volume *volume;
+    struct vmfs_file *file;
+    uint64_t before;
+
+    make(memory, *(unsigned *)*state);
+    volume = open_all(&dev, 1);
+    put(volume, "disk", 20 * MIB + 700, 20 * MIB);
+    before = blocks_free(volume);
+    assert_int_equal(vmfs_file_open(volume, "disk", VMFS_SHARE_EXCLUSIVE, &file), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(vmfs_file_extend(file, 900 * MIB, kinds[i], NULL, NULL), -ENOSPC);
+        assert_non_null(strstr(vmfs_error(volume), "no free file blocks"));
+        assert_int_equal(vmfs_file_length(file), 20 * MIB + 700);
+        assert_int_equal(blocks_free(volume), before);
+        assert_clean(volume);
+    }
+    vmfs_file_close(file);
+    get(volume, "disk", 20 * MIB);
+    vmfs_close(volume);
+    memory_bdev_free(memory);
+}
+
 /* A thin disk that fills up in order: at most one write of metadata for each 64 MiB. */
 static void test_thin_growth(void **state)
 {
@@ -470,6 +506,8 @@ int main(void)
         cmocka_unit_test_prestate(test_many_files, &versions[1]),
         cmocka_unit_test_prestate(test_extend, &versions[0]),
         cmocka_unit_test_prestate(test_extend, &versions[1]),
+        cmocka_unit_test_prestate(test_extend_too_far, &versions[0]),
+        cmocka_unit_test_prestate(test_extend_too_far, &versions[1]),
         cmocka_unit_test_prestate(test_largest, &versions[0]),
         cmocka_unit_test_prestate(test_largest, &versions[1]),
     };
