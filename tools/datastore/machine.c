@@ -7,6 +7,7 @@
 
 #include "import/xlcfg.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -35,7 +36,8 @@ struct making {
     struct found_hosts hosts;
     struct machine machine;
     char label[DATASTORE_LABEL_MAX + 1];
-    char directory[256], kernel[300], ramdisk[300], config[400];
+    char source[VM_PATH_MAX + 256]; /* what the config file says it was made from */
+    char directory[256], kernel[400], ramdisk[400], config[400];
     struct boot boot;
     char *targets[VM_DISKS_MAX]; /* of the machine's disks; NULL: left out */
 };
@@ -135,10 +137,41 @@ static int make_directory(struct making *making, const struct choices *choices)
     }
     if (mkdir(making->directory, 0755) != 0 && errno != EEXIST)
         return complain("cannot make %s: %s", making->directory, strerror(errno));
-    snprintf(making->kernel, sizeof(making->kernel), "%s/kernel", making->directory);
-    snprintf(making->ramdisk, sizeof(making->ramdisk), "%s/ramdisk", making->directory);
+    snprintf(making->kernel, sizeof(making->kernel), "%s/%s.kernel", making->directory, name);
+    snprintf(making->ramdisk, sizeof(making->ramdisk), "%s/%s.ramdisk", making->directory, name);
     snprintf(making->config, sizeof(making->config), "%s/%s.cfg", making->directory, name);
     return 0;
+}
+
+/*
+ * Another machine of the same name may have its files there, and run from them. What counts is the
+ * VMX and its volume's UUID: labels change.
+ */
+static int check_owner(struct making *making)
+{
+    int label = snprintf(making->source, sizeof(making->source), "From [%s", making->volume->label);
+    char line[sizeof(making->source) + 8] = "", *end;
+    size_t length, own;
+    FILE *file;
+
+    snprintf(making->source + label, sizeof(making->source) - (size_t)label, "] %s (volume %s)",
+             making->machine.path, making->volume->uuid);
+    for (char *c = making->source; *c != '\0'; c++)
+        *c = iscntrl((unsigned char)*c) ? ' ' : *c;
+    file = fopen(making->config, "re");
+    if (file == NULL)
+        return errno == ENOENT ? 0
+                               : complain("cannot read %s: %s", making->config, strerror(errno));
+    end = fgets(line, sizeof(line), file);
+    fclose(file);
+    length = end == NULL ? 0 : strcspn(line, "\n");
+    line[length] = '\0';
+    own = strlen(making->source + label);
+    if (length >= own && strcmp(line + length - own, making->source + label) == 0)
+        return 0;
+    return complain("%s is there, and not of this machine: choose another directory by --output, "
+                    "or move that file away",
+                    making->config);
 }
 
 static int save(const char *path, const char *data, size_t length)
@@ -200,9 +233,8 @@ static void locate_disks(struct making *making)
 
 static int write_config(struct making *making, const struct choices *choices)
 {
-    char source[700];
     bool own_kernel = choices->kernel == NULL;
-    struct xlcfg_options options = {.source = source,
+    struct xlcfg_options options = {.source = making->source,
                                     .targets = (const char *const *)making->targets,
                                     .kernel = own_kernel ? making->kernel : choices->kernel,
                                     .ramdisk = choices->ramdisk != NULL ? choices->ramdisk
@@ -218,7 +250,6 @@ static int write_config(struct making *making, const struct choices *choices)
     FILE *file;
     int rc;
 
-    snprintf(source, sizeof(source), "From [%s] %s", making->label, making->machine.path);
     locate_disks(making);
     file = fopen(making->config, "we");
     if (file == NULL)
@@ -245,6 +276,8 @@ static int prepare(struct making *making, const char *target, const struct choic
         rc = complain("%s: %s", target, problem);
     if (rc == 0)
         rc = make_directory(making, choices);
+    if (rc == 0)
+        rc = check_owner(making);
     if (rc == 0 && choices->kernel == NULL)
         rc = take_kernel(making);
     return rc == 0 ? write_config(making, choices) : rc;
