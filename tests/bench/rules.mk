@@ -37,6 +37,10 @@ $(B)/bench/vmfsbench: tests/bench/vmfs/vmfsbench.c $(VMFS_SRC) backends/block/bd
 ## bench-vmfs: the vmfs library beside the raw file and vmfs-fuse, natively
 bench-vmfs: $$(ALL) $(B)/bench/vmfsbench
 	@B=$(B) tests/bench/vmfs/run
+.PHONY: bench-vmdk
+## bench-vmdk: sparse VMDKs: our library beside `qemu-img bench`, natively
+bench-vmdk: $$(ALL) $(B)/tests/vmdk/cell
+	@B=$(B) tests/bench/storage/vmdk
 $(B)/bench/slowdisk: tests/bench/vmfs/slowdisk.c
 	@mkdir -p $(@D)
 	$(call say) LINK $@
