@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define TABLE "/proc/self/mountinfo" /* proc(5) */
 #define TYPE  "fuse.vmfs"            /* of vmfs-mount */
 
 /* One line of the table, its words taken apart. */
 struct line {
-    char *root, *directory, *flags, *type, *source;
+    char *root, *directory, *flags, *type, *source, *options;
 };
 
 /* Octal escapes, which stand for blanks, back to what they were. */
@@ -46,14 +47,28 @@ static bool split_line(char *text, struct line *line)
         if (words[i] == NULL)
             return false;
     }
-    *line = (struct line){words[3], words[4], words[5], strtok_r(rest + 3, " \n", &save),
-                          strtok_r(NULL, " \n", &save)};
-    if (line->source == NULL)
+    *line = (struct line){.root = words[3], .directory = words[4], .flags = words[5]};
+    line->type = strtok_r(rest + 3, " \n", &save);
+    line->source = strtok_r(NULL, " \n", &save);
+    line->options = strtok_r(NULL, " \n", &save);
+    if (line->options == NULL)
         return false;
     unescape(line->root);
     unescape(line->directory);
     unescape(line->source);
     return true;
+}
+
+/*
+ * Whether it is a volume that this user has mounted: others may give any name to what they mount,
+ * as fusermount(1) allows, and so lead us to a volume that is not theirs.
+ */
+static bool is_own_volume(const struct line *line)
+{
+    const char *user = strstr(line->options, "user_id=");
+
+    return strcmp(line->type, TYPE) == 0 && user != NULL &&
+           strtoul(user + strlen("user_id="), NULL, 10) == geteuid();
 }
 
 /* The part of `path` below `directory`; NULL when it is not there. */
@@ -149,13 +164,13 @@ static int take_mount(struct options *options, char **target, const char *path, 
 int mounted_target(struct options *options, char **target)
 {
     char *path, *text = NULL;
-    struct line mount;
+    struct line mount = {0};
     int rc = 0;
 
     if ((options->device_count > 0 && options->mounted == NULL) || (*target)[0] == '[')
         return 0;
     path = absolute(*target);
-    if (path != NULL && find_mount(path, &text, &mount) && strcmp(mount.type, TYPE) == 0) {
+    if (path != NULL && find_mount(path, &text, &mount) && is_own_volume(&mount)) {
         rc = take_mount(options, target, path, &mount);
         text = NULL; /* the options point into it */
     } else if (options->mounted != NULL) {
