@@ -226,7 +226,7 @@ int command_remove(const struct options *options, const char *target)
     return change(options, target, vmfs_remove);
 }
 
-static void print_info(const struct vmfs_info *info, bool json)
+static void print_info(const struct vmfs_info *info, bool shared, bool json)
 {
     unsigned long long total = info->blocks * info->block_size;
     unsigned long long left = info->blocks_free * info->block_size;
@@ -237,12 +237,12 @@ static void print_info(const struct vmfs_info *info, bool json)
         printf(", \"uuid\": \"%s\", \"version\": \"%u.%u\", \"block_size\": %u, \"size\": %llu, "
                "\"free\": %llu, \"sub_blocks\": %llu, \"sub_blocks_free\": %llu, "
                "\"pointer_blocks\": %llu, \"pointer_blocks_free\": %llu, \"files\": %llu, "
-               "\"files_free\": %llu}\n",
+               "\"files_free\": %llu, \"shared\": %s}\n",
                info->uuid, info->major, info->minor, info->block_size, total, left,
                (unsigned long long)info->sub_blocks, (unsigned long long)info->sub_blocks_free,
                (unsigned long long)info->pointer_blocks,
                (unsigned long long)info->pointer_blocks_free, (unsigned long long)info->files,
-               (unsigned long long)info->files_free);
+               (unsigned long long)info->files_free, shared ? "true" : "false");
         return;
     }
     printf("VMFS-%u (%u.%u) file system \"%s\"\n",
@@ -257,6 +257,9 @@ static void print_info(const struct vmfs_info *info, bool json)
            (unsigned long long)info->files_free, (unsigned long long)info->files,
            (unsigned long long)info->sub_blocks_free, (unsigned long long)info->sub_blocks,
            (unsigned long long)info->pointer_blocks_free, (unsigned long long)info->pointer_blocks);
+    printf("Used by %s\n", shared ? "several hosts at once: its disks know COMPARE AND WRITE"
+                                  : "one host at a time: its disks have no COMPARE AND WRITE, or "
+                                    "sectors of 4 KiB");
 }
 
 int command_query(const struct options *options, const char *target)
@@ -270,7 +273,7 @@ int command_query(const struct options *options, const char *target)
         return 1;
     rc = vmfs_get_info(datastore.volume, &info);
     if (rc == 0)
-        print_info(&info, options->json);
+        print_info(&info, vmfs_is_shared(datastore.volume), options->json);
     else
         complain("%s", vmfs_error(datastore.volume));
     datastore_close(&datastore);
