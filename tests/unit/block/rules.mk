@@ -4,6 +4,7 @@ BLOCK_TEST_VMFS := $(VMFS_SRC) backends/block/bdev.c $(addprefix tests/unit/bloc
 $(eval $(call unit_test,vmfs_power_cut,tests/unit/block/test_power_cut.c tests/unit/block/power_cut.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_size,tests/unit/block/test_vmfs_size.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs,tests/unit/block/test_vmfs.c $(BLOCK_TEST_VMFS),))
+$(eval $(call unit_test,vmfs_damage,tests/unit/block/test_vmfs_damage.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_errors,tests/unit/block/test_vmfs_errors.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_races,tests/unit/block/test_vmfs_races.c $(BLOCK_TEST_VMFS),))
 $(eval $(call unit_test,vmfs_nodes,tests/unit/block/test_vmfs_nodes.c $(BLOCK_TEST_VMFS),))
