@@ -103,7 +103,9 @@ int evtchn_unmask(struct domain *d, evtchn_port_t port)
 
 int evtchn_port_is_pending(struct domain *d, evtchn_port_t port)
 {
-    return evtchn_lookup(d->events, port) ? evtchn_abi_of(d)->is_pending(d, port) : -EINVAL;
+    if (port >= evtchn_abi_ports(d->events) || !evtchn_lookup(d->events, port))
+        return -EINVAL;
+    return evtchn_abi_of(d)->is_pending(d, port);
 }
 
 bool evtchn_port_is_masked(struct domain *d, evtchn_port_t port)
