@@ -231,10 +231,11 @@ static int run_word(const struct options *options, char **words, int count)
  */
 static int find_mounted(struct options *options, struct action *action, char **words, int count)
 {
-    char **targets[3];
+    char **targets[2];
     int n = 0, rc = 0;
 
-    if (action->letter == 'C' || count == 0 || count > 3)
+    /* Wrong counts are complained about where the action is carried out. */
+    if (action->letter == 'C' || count == 0 || count > (action->letter == 0 ? 3 : 1))
         return 0;
     if (action->letter == 'E')
         targets[n++] = &action->argument;

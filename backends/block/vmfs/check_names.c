@@ -208,6 +208,7 @@ int check_names(struct checker *checker, const struct vmfs_inode *root)
     for (size_t i = 0; rc == 0 && i < checker->folder_count; i++) {
         const struct check_folder folder = checker->folders[i]; /* the list moves as it grows */
 
+        check_progress(checker);
         rc = check_directory(checker, &folder);
     }
     return rc;
